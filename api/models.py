@@ -1,0 +1,44 @@
+"""GET /v1/models: everything this server answers for, text and speech."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.runtime import Runtime
+from models.errors import NotReady, UnknownModel
+
+
+def router(runtime: Runtime) -> APIRouter:
+    routes = APIRouter()
+    born = int(time.time())
+
+    @routes.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": list(_models(runtime, born))}
+
+    @routes.get("/v1/models/{name:path}")
+    async def model(name: str) -> dict[str, Any]:
+        for entry in _models(runtime, born):
+            if name == entry["id"] or name in entry["aliases"]:
+                return entry
+        raise UnknownModel(f"The model `{name}` does not exist: GET /v1/models lists those that do.", param="model")
+
+    return routes
+
+
+def _models(runtime: Runtime, born: int) -> list[dict[str, Any]]:
+    settings, found = runtime.settings, []
+    if runtime.text:
+        found.append(_entry(runtime.text.engine.name, "text", settings.text.aliases, born))
+    try:
+        speech = runtime.require_speech()[0].models()
+    except NotReady:
+        speech = ()
+    return found + [_entry(name, "speech", settings.speech.model_aliases, born) for name in speech]
+
+
+def _entry(name: str, kind: str, aliases: tuple[str, ...], born: int) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": born, "owned_by": "fireside", "kind": kind, "aliases": list(aliases)}

@@ -1,0 +1,225 @@
+"""WS /ws: text in, audio out sentence by sentence, and ready for the next text. Its protocol is described in docs/ws.md."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from api import errors, metrics
+from api.requests import request_id
+from api.runtime import Runtime
+from api.speech import check_text
+from api.streaming import cancel
+from models.base import Voice
+from models.errors import FiresideError, InvalidInput, NotReady, Overloaded
+from voice.encode import Format, ThreadedEncoder
+from voice.speak import SentenceAudio, SentenceEnded, SentenceStarted, speak
+
+MAX_QUEUED_TEXTS = 32
+
+
+class Options(BaseModel):
+    """What a text is spoken with. A field that is left out keeps its value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    voice: str | None = None
+    format: Format = "pcm"
+    speed: Annotated[float, Field(ge=0.25, le=4)] = 1.0
+    seed: int | None = None
+    normalize: bool = True
+    events: bool = False
+
+
+class Config(Options):
+    type: Literal["config"]
+
+
+class Speak(Options):
+    type: Literal["speak"]
+    text: str
+
+
+class Cancel(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["cancel"]
+
+
+Message = TypeAdapter[Config | Speak | Cancel](Annotated[Config | Speak | Cancel, Field(discriminator="type")])
+
+
+def router(runtime: Runtime) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.websocket("/ws")
+    async def ws(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await Session(runtime, websocket).run()
+
+    return routes
+
+
+def parse(frame: str) -> Config | Speak | Cancel | None:
+    """A JSON object is a message; anything else is plain text to speak (None). Raises InvalidInput."""
+    try:
+        content = orjson.loads(frame)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(content, dict):
+        return None
+    try:
+        return Message.validate_python(content)
+    except ValidationError as error:
+        raise errors.explain_validation(error.errors()) from error
+
+
+class Session:
+    """One socket: a task that reads, a task that speaks, and the texts between them."""
+
+    def __init__(self, runtime: Runtime, websocket: WebSocket) -> None:
+        self.runtime = runtime
+        self.socket = websocket
+        self.options = Options()
+        self.texts: asyncio.Queue[tuple[str, Options]] = asyncio.Queue(MAX_QUEUED_TEXTS)
+        self.speaking: asyncio.Task[None] | None = None
+        self.utterances = 0
+
+    async def run(self) -> None:
+        try:
+            self.runtime.require_speech()
+        except NotReady as error:
+            await self._refuse(error)
+            await self.socket.close(errors.refusal(error).close, "speech is not ready")
+            return
+        reader, speaker = asyncio.create_task(self._read()), asyncio.create_task(self._speak_all())
+        try:
+            await asyncio.wait({reader, speaker}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel(reader, speaker)
+        for task in (reader, speaker):
+            failure = None if task.cancelled() else task.exception()
+            if failure and not isinstance(failure, WebSocketDisconnect):
+                raise failure
+
+    async def _read(self) -> None:
+        while True:
+            frame = await self.socket.receive()
+            if frame["type"] == "websocket.disconnect":
+                return
+            try:
+                await self._take(frame)
+            except FiresideError as error:
+                await self._refuse(error)
+
+    async def _take(self, frame: Any) -> None:
+        text = frame.get("text")
+        if text is None:
+            raise InvalidInput("got a binary frame: send text, or a JSON message of type config, speak or cancel.")
+        match parse(text):
+            case Config() as config:
+                changed = _merged(self.options, config)
+                self._check_voice(changed)
+                self.options = changed
+            case Speak() as wanted:
+                self._enqueue(wanted.text, _merged(self.options, wanted))
+            case Cancel():
+                await self._cancel()
+            case None:
+                self._enqueue(text, self.options)
+
+    def _enqueue(self, text: str, options: Options) -> None:
+        check_text(text, self.runtime.settings.speech.max_chars, "text")
+        self._check_voice(options)
+        try:
+            self.texts.put_nowait((text, options))
+        except asyncio.QueueFull:
+            raise Overloaded(f"{MAX_QUEUED_TEXTS} texts are waiting on this socket already: wait for their audio.") from None
+
+    def _check_voice(self, options: Options) -> Voice:
+        return self.runtime.require_speech()[0].find(options.voice)
+
+    async def _cancel(self) -> None:
+        while not self.texts.empty():
+            self.texts.get_nowait()
+        if self.speaking:
+            await cancel(self.speaking)
+
+    async def _speak_all(self) -> None:
+        while True:
+            text, options = await self.texts.get()
+            self.speaking = asyncio.create_task(self._speak(text, options))
+            # A cancelled utterance ends here too: the socket lives on.
+            await asyncio.wait({self.speaking})
+            failure = None if self.speaking.cancelled() else self.speaking.exception()
+            if isinstance(failure, FiresideError):
+                await self._refuse(failure)
+            elif failure:
+                raise failure
+            if options.events:
+                await self._send({"type": "done", "cancelled": self.speaking.cancelled()})
+
+    async def _speak(self, text: str, options: Options) -> None:
+        with metrics.speech("/ws") as timeline:
+            async with aclosing(self._events(text, options)) as events:
+                async for event in events:
+                    if isinstance(event, bytes):
+                        timeline.item()
+                        await self.socket.send_bytes(event)
+                    elif isinstance(event, SentenceAudio):
+                        timeline.seconds += event.audio.seconds
+                    elif options.events:
+                        await self._send(_describe(event))
+
+    async def _events(self, text: str, options: Options) -> AsyncGenerator[SentenceStarted | SentenceEnded | SentenceAudio | bytes, None]:
+        """The sentences' events, with the encoded bytes of each piece of audio behind it."""
+        catalog, scheduler = self.runtime.require_speech()
+        voice = catalog.find(options.voice)
+        spoken = speak(
+            text,
+            owner=self._owner(),
+            voice=voice,
+            speed=options.speed,
+            seed=options.seed,
+            scheduler=scheduler,
+            lookahead=self.runtime.settings.speech.lookahead,
+            normalize=options.normalize,
+        )
+        encoder = ThreadedEncoder(options.format, voice.rate)
+        try:
+            async with aclosing(spoken):
+                async for event in spoken:
+                    yield event
+                    if isinstance(event, SentenceAudio) and (piece := await encoder.encode(event.audio)):
+                        yield piece
+            if piece := await encoder.close():
+                yield piece
+        finally:
+            await encoder.close()
+
+    def _owner(self) -> str:
+        self.utterances += 1
+        return f"{request_id(self.socket.scope)}.{self.utterances}"
+
+    async def _refuse(self, error: FiresideError) -> None:
+        await self._send({"type": "error", **errors.body(error)})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self.socket.send_text(orjson.dumps(message).decode())
+
+
+def _merged(options: Options, change: Options) -> Options:
+    return options.model_copy(update=change.model_dump(include=change.model_fields_set & Options.model_fields.keys()))
+
+
+def _describe(event: SentenceStarted | SentenceEnded) -> dict[str, Any]:
+    if isinstance(event, SentenceStarted):
+        return {"type": "sentence.started", "index": event.index, "text": event.text}
+    return {"type": "sentence.ended", "index": event.index, "seconds": round(event.seconds, 3)}

@@ -1,0 +1,29 @@
+"""Run the benchmarks one after the other: `python -m benchmarks [NAME ...]`. Each explains itself: `python -m benchmarks.NAME --help`.
+
+front   streaming through BentoML and without it         no weights, no torch
+text    beside vLLM's own server                         the cpu profile's weights
+speech  beside Coqui's own server                        the cpu profile's weights, Flask, espeak-ng
+faults  engines killed under load, streams cut           the cpu profile's weights
+gpu     both engines, alone and together                 not run unless named
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from benchmarks.machine import ROOT
+
+USUAL = ("front", "text", "speech", "faults")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[*USUAL, "gpu"], metavar="NAME", help=f"default: {' '.join(USUAL)}")
+    names = parser.parse_args().names or USUAL
+    return max(subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], cwd=ROOT, check=False).returncode for name in names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+"""The `fireside` command."""
+
+from __future__ import annotations
+
+from commands import models, voices
+from commands.check import check
+from commands.options import commands
+from commands.serve import serve
+
+app = commands("A self-hosted inference server for one local GPU machine: text on vLLM, speech on Coqui.")
+app.command()(serve)
+app.command()(check)
+app.add_typer(models.app, name="models")
+app.add_typer(voices.app, name="voices")
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,67 @@
+"""`fireside serve`: hand over to BentoML, with everything decided and offline."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import settings as configuration
+from commands.options import Profile
+from models.errors import SettingsError
+from settings import Settings, load, profile_path
+
+ROOT = Path(configuration.__file__).resolve().parent
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: server.host]")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on. [default: server.port]")]
+
+
+def serve(profile: Profile = None, host: Host = None, port: Port = None) -> None:
+    """Serve the profile. Ends as BentoML does: it takes this process over."""
+    _choose(profile, host, port)
+    from models.loader import quiet  # brings the engines' modules, which no other command needs
+
+    settings = load()
+    quiet()
+    _make_absolute(settings)
+    # BentoML empties its metrics folder at each start: two servers must not share one.
+    os.environ.setdefault("BENTOML_HOME", str(settings.root / "bentoml" / str(settings.server.port)))
+    command = serve_command(settings)
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+def serve_command(settings: Settings) -> list[str]:
+    """BentoML from this environment, on the service beside settings.py: a checkout, an installed package or a bento."""
+    if not (ROOT / "service.py").is_file():
+        raise SettingsError(f"no service.py in {ROOT}: this installation is not whole; install fireside again")
+    where = ["--host", settings.server.host, "--port", str(settings.server.port), "--working-dir", str(ROOT)]
+    return [sys.executable, "-m", "bentoml", "serve", "service:Fireside", *where]
+
+
+def _choose(profile: str | None, host: str | None, port: int | None) -> None:
+    """The service reads its configuration itself: what was asked for here goes to it through the environment."""
+    if profile:
+        os.environ["FIRESIDE_PROFILE"] = profile
+    if host:
+        os.environ["FIRESIDE_SERVER__HOST"] = host
+    if port:
+        os.environ["FIRESIDE_SERVER__PORT"] = str(port)
+
+
+def _make_absolute(settings: Settings) -> None:
+    """The service runs in ROOT: paths that were given from here must not change their meaning."""
+    if (profile := os.environ.get("FIRESIDE_PROFILE", "")).endswith((".yaml", ".yml")):
+        os.environ["FIRESIDE_PROFILE"] = str(profile_path(profile).resolve())
+    os.environ["FIRESIDE_HOME"] = str(settings.root)
+    os.environ["FIRESIDE_TEXT__MODEL"] = _absolute(settings.text.model)
+    os.environ["FIRESIDE_SPEECH__MODELS"] = json.dumps([_absolute(model) for model in settings.speech.models])
+
+
+def _absolute(model: str) -> str:
+    return str(Path(model).resolve()) if model.startswith(("./", "../")) else model

@@ -1,0 +1,160 @@
+"""The contract between the server and its engines: three small protocols and the plain types they exchange.
+
+Nothing here knows HTTP, torch or vLLM. Everything an engine takes or gives is one of these types; audio travels with its rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+FinishReason = Literal["stop", "length", "abort", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to choose tokens; `None` leaves the choice to the model's own defaults."""
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextRequest:
+    """Exactly one of `prompt` (a completion) and `messages` (a chat: dicts with `role` and `content`) is given."""
+
+    request_id: str
+    prompt: str | None = None
+    messages: tuple[dict[str, Any], ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+@dataclass(frozen=True, slots=True)
+class TextChunk:
+    """New text since the last chunk, the number of tokens it stands for, and why the stream ends (last chunk only)."""
+
+    text: str
+    tokens: int
+    finish_reason: FinishReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What an engine is doing now, in requests (text) or sentences (speech)."""
+
+    running: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One voice a client can ask for. `id` is unique over all loaded models; `language` is BCP 47."""
+
+    id: str
+    model: str
+    language: str
+    rate: int
+    """Samples per second of what the engine makes."""
+    licence: str = "unknown"
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechJob:
+    """One sentence to speak. `owner` is the id of the request it belongs to: audio goes to its owner and to nobody else."""
+
+    owner: str
+    index: int
+    """Position of the sentence in its owner's text, from 0."""
+    text: str
+    """Normalised text: what is to be said, in words."""
+    voice: str
+    speed: float = 1.0
+    """1 is the voice's own pace, 2 twice as fast."""
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Mono PCM: int16 samples of shape [n] and their rate in Hz."""
+
+    samples: NDArray[np.int16]
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """The life of an engine. `start` returns once it is loaded and warm; after that, `died` returns when it has died, saying why."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Load and warm up. Raises EngineFailed or WeightsError. May be called again after `stop`."""
+
+    async def stop(self) -> None:
+        """Release everything: processes, memory, sockets. Idempotent."""
+
+    async def died(self) -> str:
+        """Wait until a started engine dies of itself and return why. Never returns for a healthy or stopped one."""
+
+    def load(self) -> Load:
+        """What is running and waiting now."""
+
+
+class TextEngine(Engine, Protocol):
+    """A language model. Closing the iterator of `generate` aborts the request at once, on the GPU too."""
+
+    def generate(self, request: TextRequest) -> AsyncGenerator[TextChunk, None]:
+        """Stream text. Bad input is refused at the first `anext` (InvalidInput, ContextTooLong); EngineDied if it dies on the way."""
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The engine's OpenAI routes (/v1/chat/completions, /v1/completions, ...). Only called while ready."""
+
+
+class SpeechEngine(Engine, Protocol):
+    """Makes speech. Closing the iterator of `synthesize` cancels the job at its next window."""
+
+    concurrency: int
+    """How many jobs it wants at once to stay busy; more only wait inside it."""
+
+    def voices(self) -> tuple[Voice, ...]:
+        """Known once started; empty before."""
+
+    def memory(self) -> tuple[int, int] | None:
+        """(free, total) bytes of its GPU once loaded and warm; None without a GPU or before."""
+
+    def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
+        """Stream the audio of one sentence, in order. UnknownVoice, EngineDied, or EngineFailed for this job alone."""
+
+
+class Renderer(Protocol):
+    """The synchronous half of a speech engine: it lives in the worker process, and only there is torch imported."""
+
+    def voices(self) -> tuple[Voice, ...]: ...
+
+    def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Any:
+        """Iterate over the Audio of one sentence; asks `cancelled` between windows and returns early when it is true."""
+
+    def memory(self) -> tuple[int, int] | None:
+        """(free, total) bytes of its GPU after loading, or None without one."""

@@ -1,0 +1,57 @@
+"""What this machine has: GPUs by NVML, processors, memory. Nothing here starts CUDA."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class GPU:
+    """Memory in bytes, as it is now, whoever uses it."""
+
+    index: int
+    name: str
+    free: int
+    total: int
+
+
+def gpus() -> tuple[GPU, ...]:
+    """Every NVIDIA GPU that CUDA_VISIBLE_DEVICES lets this process use, in its order; none without a driver."""
+    try:
+        import pynvml
+    except ImportError:
+        return ()
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        return tuple(_gpu(pynvml, index) for index in _visible(pynvml.nvmlDeviceGetCount()))
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _visible(count: int) -> list[int]:
+    """Indices; a list of UUIDs is left to CUDA, and every GPU is shown."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None or not all(part.strip().isdigit() for part in named.split(",") if part.strip()):
+        return list(range(count))
+    return [index for part in named.split(",") if part.strip() and (index := int(part)) < count]
+
+
+def _gpu(nvml: Any, index: int) -> GPU:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+    return GPU(index=index, name=str(nvml.nvmlDeviceGetName(handle)), free=int(memory.free), total=int(memory.total))
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def ram() -> int:
+    """Bytes of memory of the machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

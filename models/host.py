@@ -1,0 +1,224 @@
+"""The life of one engine in the background: it loads while the server already answers, and comes back when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Generic, Literal, NoReturn, TypeVar
+
+from models.base import Engine
+from models.errors import EngineFailed, FiresideError, NotReady, SettingsError, WeightsError
+
+log = logging.getLogger(__name__)
+
+E = TypeVar("E", bound=Engine)
+State = Literal["loading", "ready", "failed", "stopped"]
+Policy = Literal["restart", "exit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`detail` is for people; `since` is the clock's time, in seconds, at which the state began."""
+
+    state: State
+    detail: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """How often a dead engine is loaded again: more than `limit` deaths within `window` seconds, and it is left failed."""
+
+    limit: int = 5
+    window: float = 600.0
+    first_delay: float = 1.0
+    longest_delay: float = 60.0
+
+    def delay(self, deaths: int) -> float:
+        """Seconds to wait after the `deaths`-th death in the window: doubled each time."""
+        return min(self.first_delay * 2.0 ** (deaths - 1), self.longest_delay)
+
+
+def exit_process(code: int) -> NoReturn:
+    """End the process at once. Not sys.exit: in a task that would only end the task, and the worker would live on without its engine."""
+    logging.shutdown()
+    os._exit(code)
+
+
+def tell_of_end(call: Callable[[], None]) -> Callable[[], None]:
+    """Call `call` when SIGTERM or SIGINT comes, before whoever handles it now; returns what undoes this.
+
+    Where nobody handles the signal it ends the process, and off the main thread Python allows no handler: nothing is done then.
+    """
+    previous: dict[int, Callable[[int, FrameType | None], Any]] = {}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        call()
+        previous[number](number, frame)
+
+    def undo() -> None:
+        for number, handler in previous.items():
+            if signal.getsignal(number) is handle:
+                signal.signal(number, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if callable(handler := signal.getsignal(number)):
+                previous[number] = handler
+                signal.signal(number, handle)
+    return undo
+
+
+class EngineHost(Generic[E]):
+    """Runs an engine without blocking: `start` returns at once, `ready` tells, `require` hands out the engine or raises NotReady."""
+
+    def __init__(
+        self,
+        engine: E,
+        *,
+        on_death: Policy = "restart",
+        restarts: Restarts | None = None,
+        on_change: Callable[[Status], None] | None = None,
+        exit: Callable[[int], object] = exit_process,  # noqa: A002 - the word for it
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.engine = engine
+        self._on_death = on_death
+        self._restarts = restarts or Restarts()
+        self._on_change = on_change
+        self._exit = exit
+        self._clock = clock
+        self._sleep = sleep
+        self._deaths: deque[float] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._draining = False
+        self._forget_end: Callable[[], None] | None = None
+        self._was_ready = False
+        self._changed = asyncio.Event()
+        self._status = Status("stopped", "not started", clock())
+
+    @property
+    def status(self) -> Status:
+        return self._status
+
+    def ready(self) -> bool:
+        return self._status.state == "ready"
+
+    def require(self) -> E:
+        """The engine. Raises NotReady, saying what it is doing, while it cannot take requests."""
+        if self.ready():
+            return self.engine
+        seconds = self._clock() - self._status.since
+        raise NotReady(
+            f"{self.engine.name} is not ready: {self._status.state} for {seconds:.0f} s ({self._status.detail}); try again later",
+            retry_after=5 if self._status.state == "loading" else 60,
+        )
+
+    async def wait_ready(self) -> E:
+        """Wait until the engine is ready. Raises EngineFailed if it fails or is stopped instead."""
+        while True:
+            if self.ready():
+                return self.engine
+            if self._status.state != "loading":
+                raise EngineFailed(f"{self.engine.name}: {self._status.state}: {self._status.detail}")
+            await self._changed.wait()
+
+    def start(self) -> None:
+        """Begin loading in the background. From now on a signal that ends this process is known here: see `drain`."""
+        if self._task is not None:
+            raise RuntimeError(f"{self.engine.name} is already started")
+        self._draining = self._was_ready = False
+        self._deaths.clear()
+        self._forget_end = tell_of_end(self.drain)
+        self._set("loading", "loading")
+        self._task = asyncio.create_task(self._live(), name=f"engine {self.engine.name}")
+
+    def drain(self) -> None:
+        """Shutdown begins: an engine that ends from now on (the signal reaches its processes too) has not died, and is not loaded again."""
+        self._draining = True
+
+    async def stop(self) -> None:
+        """Stop the engine, whatever it is doing. Idempotent."""
+        self.drain()
+        if self._forget_end is not None:
+            self._forget_end()
+            self._forget_end = None
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.engine.stop()
+        self._set("stopped", "stopped")
+
+    async def _live(self) -> None:
+        try:
+            while (delay := await self._life()) is not None:
+                await self._sleep(delay)
+                self._set("loading", "loading again")
+        except Exception as error:  # the host must not vanish: readiness would stay what it was
+            log.exception("%s: the engine failed in a way its contract does not know", self.engine.name)
+            await self._give_up(f"{type(error).__name__}: {error}")
+
+    async def _life(self) -> float | None:
+        """One life of the engine, from load to end: seconds until the next one, or None if it was the last."""
+        try:
+            await self.engine.start()
+        except FiresideError as error:
+            return await self._after_failed_load(error)
+        self._was_ready = True
+        self._set("ready", "ready")
+        why = await self.engine.died()
+        log.error("%s died: %s", self.engine.name, why)
+        return await self._after_death(why)
+
+    async def _after_failed_load(self, error: FiresideError) -> float | None:
+        log.error("%s did not load: %s", self.engine.name, error)
+        # What never worked needs a person; what did work may work again.
+        if not self._was_ready or isinstance(error, (SettingsError, WeightsError)):
+            await self._give_up(str(error))
+            return None
+        return await self._after_death(str(error))
+
+    async def _after_death(self, why: str) -> float | None:
+        if self._draining:
+            self._set("stopped", f"ended at shutdown: {why}")
+            return None
+        if self._on_death == "exit":
+            await self._give_up(why)
+            return None
+        self._deaths.append(self._clock())
+        while self._deaths[0] < self._clock() - self._restarts.window:
+            self._deaths.popleft()
+        if len(self._deaths) > self._restarts.limit:
+            await self._give_up(f"died {len(self._deaths)} times within {self._restarts.window:.0f} s, last: {why}")
+            return None
+        delay = self._restarts.delay(len(self._deaths))
+        self._set("loading", f"died ({why}); loading again in {delay:.0f} s")
+        await self.engine.stop()
+        return delay
+
+    async def _give_up(self, why: str) -> None:
+        self._set("failed", why)
+        await self.engine.stop()
+        if self._on_death == "exit":
+            log.critical("%s: %s; leaving, so that the orchestrator starts a fresh process", self.engine.name, why)
+            self._exit(1)
+
+    def _set(self, state: State, detail: str) -> None:
+        self._status = Status(state, detail, self._clock())
+        log.info("%s: %s (%s)", self.engine.name, state, detail)
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+        if self._on_change is not None:
+            self._on_change(self._status)

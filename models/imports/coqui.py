@@ -1,0 +1,82 @@
+"""A model by Coqui's own name, fetched through Coqui's manager into the store. Networked, and only on the user's word."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.errors import WeightsError
+from models.imports.folder import copy_tree, finish
+from models.store import Builder, Card, Progress, coqui_slug
+
+Agree = Callable[[str], bool]
+"""Shown the terms, answers whether the user agrees. Asked, never assumed."""
+
+TERMS = "https://tts-hub.github.io/cpml"
+LICENCES = {"apache 2.0": "Apache-2.0", "apache2": "Apache-2.0", "mpl": "MPL-2.0", "mpl2": "MPL-2.0", "mpl 2.0": "MPL-2.0", "mit": "MIT"}
+
+
+def disagree(terms: str) -> bool:
+    """For where there is nobody to ask."""
+    return False
+
+
+@dataclass
+class CoquiBuilder(Builder):
+    name: str
+    licence: str
+    agree: Agree = disagree
+
+    def __post_init__(self) -> None:
+        self.source = f"coqui:{self.name}"
+
+    def __call__(self, folder: Path, progress: Progress) -> Card:
+        if not (slug := coqui_slug(self.name)):
+            raise WeightsError(
+                f"{self.name!r} is no Coqui name: expected tts_models/<language>/<dataset>/<model>, e.g. tts_models/en/vctk/vits"
+            )
+        progress("loading Coqui", 0, 0)
+        manager, item = _manager(self.name, folder / ".coqui")
+        target = folder / ".coqui" / "tts" / slug
+        self._ask_terms(item, target)
+        progress(f"downloading {self.name}", 0, 0)
+        copy_tree(_download(manager, self.name, item, target), folder, progress)
+        shutil.rmtree(folder / ".coqui")
+        licence = str(item.get("license") or "unknown").strip()
+        return finish(folder, self.source, "", self.licence if self.licence != "unknown" else LICENCES.get(licence.lower(), licence))
+
+    def _ask_terms(self, item: Any, folder: Path) -> None:
+        """Coqui's manager looks for this file, and asks on its own terminal where it finds none."""
+        if not item.get("tos_required"):
+            return
+        if not self.agree(TERMS):
+            raise WeightsError(f"{self.name} is under terms that you have to agree to ({TERMS}): pull it from a terminal and answer there")
+        folder.mkdir(parents=True)
+        (folder / "tos_agreed.txt").write_text("I have read, understood and agreed to the Terms and Conditions.", encoding="utf-8")
+
+
+def _manager(name: str, folder: Path) -> tuple[Any, Any]:
+    from TTS.utils.manage import ModelManager
+
+    manager = ModelManager(output_prefix=folder, progress_bar=False)
+    try:
+        return manager, manager._set_model_item(name)[0]
+    except KeyError as error:
+        raise WeightsError(f"Coqui knows no {name}: `tts --list_models` shows its names") from error
+
+
+def _download(manager: Any, name: str, item: Any, target: Path) -> Path:
+    """The folder with the model: `target`, or one in the hub's cache for those that Coqui keeps there."""
+    import requests
+
+    try:
+        folder = Path(manager.create_dir_and_download_model(name, item, target))
+    except (requests.RequestException, zipfile.BadZipFile, OSError) as error:
+        raise WeightsError(f"{name} could not be fetched ({type(error).__name__}: {error}): check the network and run it again") from error
+    if not any(folder.rglob("*.pth*")):
+        raise WeightsError(f"{name} arrived without a checkpoint: run the same command again")
+    return folder

@@ -1,0 +1,153 @@
+"""Coqui's voices behind the Renderer contract. Lives in the speech worker; nothing else imports it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from TTS.config import load_config
+
+from models.base import Audio, SpeechJob, Voice
+from models.errors import EngineDied, EngineFailed, UnknownVoice, WeightsError
+from models.speech import phonemes
+from models.speech.silence import Trimmer
+from models.speech.vits import VitsModel
+
+_CHECKPOINTS = ("model.pth", "model_file.pth", "best_model.pth", "model_file.pth.tar", "model.pth.tar")
+# Files beside a checkpoint, and the key that holds their path on the machine where the voice was trained.
+_COMPANIONS = {
+    "speakers_file": ("speaker_ids.json", "speaker_ids.pth"),
+    "d_vector_file": ("speakers.json", "speakers.pth"),
+    "language_ids_file": ("language_ids.json",),
+}
+_PAUSE = 0.1
+_WARM_UP = (
+    "Hello.",
+    "The fire had burned down to a bed of coals, and for a while nobody spoke, because there was nothing left to say "
+    "that the evening had not said.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    model: VitsModel
+    name: str
+
+
+class CoquiRenderer:
+    """`config`: models ({name, path, licence} each), device (auto, cuda, cpu), threads. Raises WeightsError for a model it cannot load."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        torch.set_num_threads(int(config.get("threads", 1)))
+        phonemes.install()
+        self._device = _device(str(config.get("device", "auto")))
+        self._speakers: dict[str, _Speaker] = {}
+        self._voices: list[Voice] = []
+        for entry in config["models"]:
+            self._add(str(entry["name"]), Path(entry["path"]), str(entry.get("licence", "unknown")))
+
+    @property
+    def device(self) -> str:
+        if self._device == "cpu":
+            return f"cpu ({torch.get_num_threads()} threads)"
+        return f"{self._device} ({torch.cuda.get_device_name()})"
+
+    def voices(self) -> tuple[Voice, ...]:
+        return tuple(self._voices)
+
+    def memory(self) -> tuple[int, int] | None:
+        return None if self._device == "cpu" else torch.cuda.mem_get_info()
+
+    def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        """Windows of the sentence, trimmed; a text with nothing to speak is a short silence. EngineFailed if others come out silent."""
+        try:
+            yield from self._render(job, cancelled)
+        except torch.OutOfMemoryError as error:
+            raise EngineFailed(f"no GPU memory left for this sentence: raise memory.margin_gib ({error})") from error
+        except torch.AcceleratorError as error:
+            raise EngineDied(f"the GPU failed and the speech worker cannot go on: {error}") from error
+
+    def _render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        if job.voice not in self._speakers:
+            raise UnknownVoice(f"no voice {job.voice!r}: there are {', '.join(sorted(self._speakers))}", param="voice")
+        speaker = self._speakers[job.voice]
+        model, tokens = speaker.model, speaker.model.tokens(job.text)
+        if not tokens:
+            yield Audio(np.zeros(int(model.rate * _PAUSE), np.int16), model.rate)
+            return
+        trimmer = Trimmer(model.rate)
+        for samples in model.windows(tokens, speaker.name, job.speed, job.seed, cancelled):
+            yield Audio(_pcm(trimmer.feed(samples)), model.rate)
+        if not trimmer.started and not cancelled():
+            raise EngineFailed("the voice made only silence for this sentence: try again, or with another seed")
+        yield Audio(_pcm(trimmer.finish()), model.rate)
+
+    def _add(self, name: str, folder: Path, licence: str) -> None:
+        model = _load(folder, self._device)
+        for speaker in model.speakers or ("",):
+            voice = f"{name}/{speaker}" if speaker else name
+            self._speakers[voice] = _Speaker(model, speaker)
+            self._voices.append(Voice(voice, name, _language_tag(model.language), model.rate, licence))
+        self._warm_up(self._voices[-1].id)
+
+    def _warm_up(self, voice: str) -> None:
+        for text in _WARM_UP:
+            for _ in self.render(SpeechJob("warm-up", 0, text, voice, seed=0), lambda: False):
+                pass
+
+
+def _pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    return np.clip(np.rint(samples * 32767), -32768, 32767).astype(np.int16)
+
+
+def _device(wanted: str) -> str:
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise EngineFailed("speech.device is cuda, but torch finds no CUDA GPU: set it to auto or cpu, or check the driver with nvidia-smi")
+    return wanted
+
+
+def _language_tag(language: str) -> str:
+    """espeak's code as BCP 47: en-us is en-US."""
+    parts = language.split("-")
+    return "-".join([parts[0], *(part.upper() if len(part) == 2 else part for part in parts[1:])])
+
+
+def _load(folder: Path, device: str) -> VitsModel:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise WeightsError(f"{folder} holds no config.json: give the folder of a Coqui model, or pull or import it first")
+    try:
+        kind = json.loads(path.read_text(encoding="utf-8")).get("model")
+    except (ValueError, AttributeError) as error:
+        raise WeightsError(f"{path} is not a JSON object ({error}): pull or import the model again") from error
+    if kind != "vits":
+        raise WeightsError(f"{folder} is a Coqui model of type {kind!r}, and only vits can be spoken with: choose a vits model")
+    config = load_config(str(path))
+    if config.model_args.use_language_embedding:
+        raise WeightsError(f"{folder} is a multilingual vits model, which is not supported: choose one for a single language")
+    _point_at_companions(config, folder)
+    return VitsModel(config, _checkpoint(folder), device)
+
+
+def _checkpoint(folder: Path) -> Path:
+    for name in _CHECKPOINTS:
+        if (folder / name).is_file():
+            return folder / name
+    raise WeightsError(f"{folder} holds no checkpoint: expected one of {', '.join(_CHECKPOINTS)}; pull or import the model again")
+
+
+def _point_at_companions(config: Any, folder: Path) -> None:
+    for key, names in _COMPANIONS.items():
+        for path in (folder / name for name in names if (folder / name).is_file()):
+            for part in (config, config.model_args):
+                if key in part:
+                    part[key] = [str(path)] if key == "d_vector_file" else str(path)
+            break

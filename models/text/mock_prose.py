@@ -1,0 +1,39 @@
+"""Text that looks like a model's: the same for the same key, in tokens of a word or a sign each."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+
+# A word with the space before it, a sign, or space at the end: joined, tokens are the text again. Long words fall into pieces.
+TOKEN = re.compile(r"\s*\w{1,12}|\s*[^\w\s]|\s+")
+
+OPENINGS = ("The", "A", "This", "Every", "One")
+QUALITIES = ("quiet", "small", "bright", "old", "patient", "warm", "distant", "clever", "golden", "gentle", "curious", "steady")
+THINGS = ("river", "lamp", "garden", "engine", "letter", "bridge", "window", "story", "harbour", "kettle", "mountain", "clock")
+DEEDS = ("carries", "finds", "follows", "remembers", "keeps", "answers", "crosses", "warms", "paints", "watches", "guards", "meets")
+PLACES = ("before dawn", "in the rain", "by the sea", "after supper", "without a word", "near the mill", "at noon", "all winter long")
+SENTENCES = (3, 6)
+
+
+def split(text: str) -> list[str]:
+    return TOKEN.findall(text)
+
+
+def prose(key: str, at_least: int = 0) -> Iterator[str]:
+    """Tokens of a few sentences; goes on to the end of the sentence in which `at_least` tokens are reached."""
+    chance = random.Random(key)
+    sentences, count = chance.randint(*SENTENCES), 0
+    while sentences > 0 or count < at_least:
+        words = split((" " if count else "") + _sentence(chance))
+        yield from words
+        sentences, count = sentences - 1, count + len(words)
+
+
+def _sentence(chance: random.Random) -> str:
+    def pick(words: tuple[str, ...]) -> str:
+        return words[int(chance.random() * len(words))]  # a third of the time of `choice`, and fair enough for words
+
+    subject = f"{pick(OPENINGS)} {pick(QUALITIES)} {pick(THINGS)}"
+    return f"{subject} {pick(DEEDS)} the {pick(QUALITIES)} {pick(THINGS)} {pick(PLACES)}."

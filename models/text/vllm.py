@@ -1,0 +1,228 @@
+"""A language model on vLLM: AsyncLLM in this process, EngineCore in its own, vLLM's OpenAI app over the same engine.
+
+vLLM is imported when the engine starts, in a thread and after its environment is set: the import takes seconds, and much of vLLM
+reads the environment only then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import math
+import os
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
+from models.errors import EngineFailed, NotReady, WeightsError
+from settings import Text
+
+if TYPE_CHECKING:
+    from models.text.vllm_load import ErrorLog
+    from models.text.vllm_openai import OpenAIApp
+    from models.text.vllm_request import Requests
+
+# Nothing leaves the machine; and spawn, as vLLM's own server: a fork of a process with threads may hang.
+ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TRANSFORMERS_OFFLINE": "1",
+    "VLLM_DO_NOT_TRACK": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+}
+POLL = 0.25
+"""Seconds between two looks at the engine's processes."""
+GRACE = 5.0
+"""Seconds an idle engine has to release its memory before it is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    llm: Any
+    requests: Requests
+    app: OpenAIApp
+    alarm: asyncio.Event
+
+
+class VllmEngine:
+    """models.base.TextEngine on vLLM.
+
+    `path` is the model's folder, `memory` gives vLLM's arguments for its share of the GPU, asked just before the load, when what the
+    other engines take is known; `settings.args` overrides it.
+    """
+
+    def __init__(self, name: str, path: Path, settings: Text, *, memory: Callable[[], dict[str, Any]] | None = None) -> None:
+        self.name = name
+        self._path = path
+        self._settings = settings
+        self._memory = memory or dict
+        self._loaded: _Loaded | None = None
+        self._llm: Any = None
+        self._errors: ErrorLog | None = None
+        self._abandoned = False
+
+    async def start(self) -> None:
+        if self._llm is not None:
+            raise RuntimeError(f"{self.name} is already started")
+        _refuse_missing(self._path)
+        self._abandoned = False
+        try:
+            args = await self._load()
+            await self._open(args)
+            await self._warm_up()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Running generations get `shutdown_timeout` to finish; then nothing is left of the engine, and it can be started again."""
+        loaded, self._loaded = self._loaded, None
+        llm, self._llm = self._llm, None
+        if llm is not None:
+            from models.text import vllm_load
+
+            # In a thread: the loop goes on turning, and the last tokens reach their readers.
+            await asyncio.to_thread(llm.shutdown, timeout=max(self._settings.shutdown_timeout, GRACE))
+            await asyncio.to_thread(vllm_load.close_sockets, llm)
+        if loaded is not None:
+            await loaded.app.close()
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+        # vLLM's app froze the heap: what was frozen with the old engine would never be collected.
+        gc.unfreeze()
+
+    async def died(self) -> str:
+        while True:
+            loaded, errors = self._loaded, self._errors
+            if loaded is None or errors is None:
+                await asyncio.sleep(POLL)
+                continue
+            from models.text import vllm_load
+
+            if loaded.alarm.is_set() or vllm_load.dead(loaded.llm):
+                return vllm_load.how_it_ended(loaded.llm, errors)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(loaded.alarm.wait(), POLL)
+
+    def load(self) -> Load:
+        """From vLLM's own books: waiting until its first token, running after it."""
+        if self._loaded is None:
+            return Load()
+        requests = self._loaded.llm.output_processor.request_states.values()
+        waiting = sum(request.is_prefilling for request in requests)
+        return Load(running=len(requests) - waiting, waiting=waiting)
+
+    async def generate(self, request: TextRequest) -> AsyncGenerator[TextChunk, None]:
+        from models.text import vllm_request
+
+        loaded = self._require()
+        prompt, sampling = await loaded.requests.prepare(request)
+        tokens = 0
+        with vllm_request.translated():
+            async with aclosing(loaded.llm.generate(prompt, sampling, request.request_id)) as outputs:
+                async for output in outputs:
+                    answer = output.outputs[0]
+                    tokens += len(answer.token_ids)
+                    if answer.finish_reason == "error":
+                        raise EngineFailed(f"vLLM could not finish request {request.request_id}; send it again")
+                    # A token may be half a character: its text comes with a later one.
+                    if answer.text or answer.finish_reason:
+                        yield TextChunk(answer.text, tokens, answer.finish_reason)
+                        tokens = 0
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._require().app(scope, receive, send)
+
+    def _require(self) -> _Loaded:
+        if self._loaded is None:
+            raise NotReady(f"{self.name} is not loaded; try again later")
+        return self._loaded
+
+    async def _load(self) -> argparse.Namespace:
+        loading = asyncio.create_task(asyncio.to_thread(self._load_in_thread))
+        try:
+            return await asyncio.shield(loading)
+        except asyncio.CancelledError:
+            await self._abandon(loading)
+            raise
+
+    def _load_in_thread(self) -> argparse.Namespace:
+        set_environment(self._settings.env)
+        from models.text import vllm_load, vllm_openai
+
+        self._errors = vllm_load.ErrorLog()
+        given = {**vllm_load.EXTENSION, **self._memory(), **self._settings.args}
+        args = vllm_openai.parse(given, **self._own(), **self._errors.arguments(given))
+        if not self._abandoned:
+            self._llm = vllm_load.load(args, self._errors)
+        return args
+
+    def _own(self) -> dict[str, Any]:
+        return {
+            "model": str(self._path),
+            "served_model_name": [self.name, *self._settings.aliases],
+            "shutdown_timeout": math.ceil(self._settings.shutdown_timeout),
+        }
+
+    async def _abandon(self, loading: asyncio.Task[argparse.Namespace]) -> None:
+        """A thread cannot be cancelled: end the processes it waits for, until it gives up."""
+        self._abandoned = True
+        while not loading.done():
+            await asyncio.wait({loading}, timeout=POLL)
+            if not loading.done() and self._errors is not None:
+                from models.text import vllm_load
+
+                vllm_load.kill_children()
+        with suppress(Exception):  # the load's own failure is what was asked for
+            loading.result()
+
+    async def _open(self, args: argparse.Namespace) -> None:
+        from models.text import vllm_load, vllm_openai, vllm_request
+
+        await vllm_load.leave_group(self._llm)
+        alarm = asyncio.Event()
+        requests = vllm_request.Requests(self._llm, args)
+        await asyncio.to_thread(requests.warm_up)
+        await self._llm.reset_mm_cache()  # as vLLM's server does: the dummy pictures of its warm-up are not kept
+        # vLLM's app collects the whole heap before it freezes it: with it frozen already there is little to collect, and no pause.
+        gc.freeze()
+        app = await vllm_openai.OpenAIApp.over(self._llm, args, alarm.set)
+        self._loaded = _Loaded(self._llm, requests, app, alarm)
+
+    async def _warm_up(self) -> None:
+        """The first request pays for kernels, caches and allocations: let it be ours."""
+        request = TextRequest("warm-up", prompt="Hello", sampling=Sampling(max_tokens=4, temperature=0.0))
+        async for _ in self.generate(request):
+            pass
+
+
+def set_environment(extra: Mapping[str, str]) -> None:
+    """Before vLLM is imported. What the process already has wins."""
+    for name, value in {**ENVIRONMENT, **extra}.items():
+        os.environ.setdefault(name, value)
+
+
+def check_arguments(text: Text) -> None:
+    """Check `text.args` against vLLM's own arguments without loading anything; takes seconds. SettingsError names the nearest argument.
+
+    Raises ImportError where vLLM is not installed.
+    """
+    set_environment(text.env)
+    from models.text import vllm_openai
+
+    vllm_openai.parse(text.args)
+
+
+def _refuse_missing(path: Path) -> None:
+    if not path.exists():
+        raise WeightsError(f"no model at {path}: expected a folder with config.json and weights; fetch it with `fireside models pull`")
+    if path.is_dir() and not any((path / name).is_file() for name in ("config.json", "params.json")):
+        raise WeightsError(f"{path} has no config.json: expected a model folder as the Hugging Face hub has them")

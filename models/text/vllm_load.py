@@ -1,0 +1,156 @@
+"""Loading vLLM's engine: configuration checked, EngineCore started, and the reason in one line when it does not come up.
+
+Importing this file imports vLLM (seconds): do it in a thread, after the environment is set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import signal
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.logger import DEFAULT_LOGGING_CONFIG
+from vllm.usage.usage_lib import UsageContext
+from vllm.utils.import_utils import resolve_obj_by_qualname
+from vllm.v1.engine.async_llm import AsyncLLM
+
+from models.errors import EngineFailed, FiresideError, SettingsError, WeightsError
+from models.text.vllm_worker import OutOfGroup
+
+EXTENSION = {"worker_extension_cls": f"{OutOfGroup.__module__}.{OutOfGroup.__name__}"}
+# The classes of a failed load that speak of the files, by the name that a traceback of the child process shows.
+BROKEN_FILES = ("SafetensorError", "FileNotFoundError", "UnpicklingError", "JSONDecodeError")
+
+
+class ErrorLog:
+    """The errors of vLLM's processes, kept in a file: a child that dies leaves its reason in its log, and nowhere else."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="fireside-vllm-", ignore_cleanup_errors=True)
+        self._errors = Path(self._folder.name) / "errors.log"
+
+    def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
+        """vLLM's arguments for logging as it always does, and to this file. None where the user has configured logging."""
+        if "VLLM_LOGGING_CONFIG_PATH" in os.environ or given.keys() & {"logging_config", "log_config_file", "log_level"}:
+            return {}
+        path = Path(self._folder.name) / "logging.json"
+        path.write_text(json.dumps(_with_file(DEFAULT_LOGGING_CONFIG, self._errors)), encoding="utf-8")
+        return {"logging_config": {"pylogging_config_file": str(path)}}
+
+    def root_cause(self) -> str:
+        """`Class: message` of the first exception logged, or an empty string. The first one: later ones are its consequences."""
+        try:
+            lines = iter(self._errors.read_text(encoding="utf-8", errors="replace").splitlines())
+        except FileNotFoundError:
+            return ""
+        for line in lines:
+            if line.startswith("Traceback (most recent call last)"):
+                cause = next((line.strip() for line in lines if line and not line[0].isspace()), "")
+                if _class(cause) != "EngineDeadError":  # how this process noticed, not why
+                    return cause
+        return ""
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+
+def _class(cause: str) -> str:
+    return cause.split(":")[0].rpartition(".")[2]
+
+
+def _with_file(config: dict[str, Any], path: Path) -> dict[str, Any]:
+    handler = {"class": "logging.FileHandler", "filename": str(path), "level": "ERROR", "formatter": "plain", "delay": True}
+    vllm = config["loggers"]["vllm"]
+    return {
+        **config,
+        "formatters": {**config["formatters"], "plain": {"format": "%(message)s"}},
+        "handlers": {**config["handlers"], "fireside": handler},
+        "loggers": {**config["loggers"], "vllm": {**vllm, "handlers": [*vllm["handlers"], "fireside"]}},
+    }
+
+
+def load(args: argparse.Namespace, errors: ErrorLog) -> AsyncLLM:
+    """Load the model; returns when EngineCore is up. Blocks for minutes.
+
+    Raises SettingsError or WeightsError for what vLLM refuses, EngineFailed with the child's own reason when it did not come up;
+    no process is left behind.
+    """
+    config = _config(args)
+    try:
+        return AsyncLLM.from_vllm_config(
+            config,
+            usage_context=UsageContext.OPENAI_API_SERVER,
+            enable_log_requests=args.enable_log_requests,
+            aggregate_engine_logging=args.aggregate_engine_logging,
+            disable_log_stats=args.disable_log_stats,
+        )
+    except Exception as error:  # vLLM says nothing of what it may raise here
+        cause = errors.root_cause() or f"{type(error).__name__}: {one_line(error)}"
+        kind = WeightsError if _class(cause) in BROKEN_FILES else EngineFailed
+        raise kind(f"vLLM could not load {args.model}: {cause}") from error
+
+
+def _config(args: argparse.Namespace) -> Any:
+    try:
+        return AsyncEngineArgs.from_cli_args(args).create_engine_config(UsageContext.OPENAI_API_SERVER)
+    except FiresideError:
+        raise
+    except OSError as error:
+        raise WeightsError(f"vLLM cannot read {args.model}: {one_line(error)}") from error
+    except RuntimeError as error:
+        raise EngineFailed(f"vLLM cannot run here: {one_line(error)}") from error
+    except (ValueError, TypeError, KeyError, AssertionError) as error:
+        raise SettingsError(f"vLLM refuses text.args or the model at {args.model}: {one_line(error)}") from error
+
+
+def one_line(error: BaseException) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(": ".join([*map(str, fault["loc"]), fault["msg"]]) for fault in error.errors())
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def kill_children() -> None:
+    """Kill the engine processes this one has started: the only way to end a load that waits for them."""
+    for child in multiprocessing.active_children():
+        if child.name.startswith("EngineCore"):
+            child.kill()
+
+
+async def leave_group(llm: AsyncLLM) -> None:
+    """Take the workers out of this process's group: see OutOfGroup. A user's own extension stays in it, unless it inherits from that."""
+    extension = resolve_obj_by_qualname(llm.vllm_config.parallel_config.worker_extension_cls)
+    if issubclass(extension, OutOfGroup):
+        await llm.collective_rpc(OutOfGroup.leave_group.__name__)
+
+
+def processes(llm: AsyncLLM) -> list[Any]:
+    """The engine's processes on this machine (none where Ray keeps them)."""
+    return list(getattr(llm.engine_core.resources.engine_manager, "processes", ()))
+
+
+def close_sockets(llm: AsyncLLM) -> None:
+    """After `shutdown`: end the threads of vLLM's sockets, which it leaves to the garbage collector. Blocks for a moment."""
+    resources = llm.engine_core.resources
+    # Ending a context waits for its open sockets. The loop has closed them; if one is left, leaving it is better than waiting for ever.
+    if all(socket is None or socket.closed for socket in (resources.input_socket, resources.output_socket)):
+        resources.ctx.destroy(linger=0)
+
+
+def dead(llm: AsyncLLM) -> bool:
+    return bool(llm.errored) or any(not process.is_alive() for process in processes(llm))
+
+
+def how_it_ended(llm: AsyncLLM, errors: ErrorLog) -> str:
+    ends = [f"{process.name} {_end(process.exitcode)}" for process in processes(llm) if process.exitcode is not None]
+    return ": ".join(filter(None, [", ".join(ends) or "vLLM's engine reports an error", errors.root_cause()]))
+
+
+def _end(code: int) -> str:
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"

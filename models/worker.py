@@ -1,0 +1,215 @@
+"""The process around a Renderer: `python -m models.worker --fd N`, started by models/process.py and by nobody else.
+
+A reader thread takes in what the server asks, one loop renders. The windows of several jobs take turns, so that a long sentence
+does not hold up the first sound of another client; the sentences of one owner are made in their order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import importlib
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from models import wire
+from models.base import Audio, Renderer, SpeechJob
+from models.errors import EngineDied, EngineFailed, FiresideError, WeightsError
+
+_PR_SET_PDEATHSIG = 1
+
+
+class ServerGoneError(Exception):
+    """The server closed its end: there is nobody left to render for."""
+
+
+class Connection:
+    """Frames over the socket that was inherited from the server. One thread may send while another receives."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._stream = sock.makefile("rb")
+
+    def send(self, head: dict[str, Any], body: bytes = b"") -> None:
+        try:
+            self._socket.sendall(wire.encode(head, body))
+        except OSError as error:
+            raise ServerGoneError from error
+
+    def receive(self) -> wire.Frame:
+        head, body = wire.lengths(self._read(wire.PREFIX))
+        return wire.decode(self._read(head + body), head)
+
+    def _read(self, size: int) -> bytes:
+        content = self._stream.read(size)
+        if len(content) < size:
+            raise ServerGoneError
+        return content
+
+
+@dataclass(slots=True)
+class Running:
+    """A job that was asked for and is neither finished nor cancelled. `turns` are the windows it was given."""
+
+    id: int
+    job: SpeechJob
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    stream: Iterator[Audio] | None = None
+    turns: int = 0
+
+
+class Jobs:
+    """What is to be rendered, shared by the reader thread and the render loop."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, Running] = {}
+        self._changed = threading.Condition()
+
+    def add(self, running: Running) -> None:
+        with self._changed:
+            self._running[running.id] = running
+            self._changed.notify()
+
+    def cancel(self, job_id: int) -> None:
+        with self._changed:
+            if running := self._running.get(job_id):
+                running.cancelled.set()
+
+    def remove(self, running: Running) -> None:
+        with self._changed:
+            del self._running[running.id]
+
+    def next(self) -> Running:
+        """Wait for work and choose: of every owner only the earliest sentence, of those the one with the fewest turns."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._running)
+            heads: dict[str, Running] = {}
+            for running in sorted(self._running.values(), key=lambda one: (one.job.index, one.id)):
+                heads.setdefault(running.job.owner, running)
+            return min(heads.values(), key=lambda one: (one.turns, one.id))
+
+
+class Worker:
+    def __init__(self, renderer: Renderer, connection: Connection) -> None:
+        self._renderer = renderer
+        self._connection = connection
+        self._jobs = Jobs()
+
+    def run(self) -> None:
+        """Never returns; ends with ServerGoneError or EngineDied."""
+        threading.Thread(target=_or_exit, args=(self._read,), daemon=True).start()
+        while True:
+            self._turn(self._jobs.next())
+
+    def _read(self) -> None:
+        while True:
+            head = self._connection.receive().head
+            if head["kind"] == "render":
+                self._jobs.add(Running(head["id"], SpeechJob(**head["job"])))
+            else:
+                self._jobs.cancel(head["id"])
+
+    def _turn(self, running: Running) -> None:
+        running.turns += 1
+        try:
+            audio = None if running.cancelled.is_set() else self._window(running)
+        except EngineDied:
+            raise
+        except FiresideError as error:
+            self._end(running, _failed(error))
+        except Exception as error:
+            traceback.print_exc()
+            self._end(running, _failed(EngineFailed(f"the speech engine failed on this sentence: {type(error).__name__}: {error}")))
+        else:
+            self._pass_on(running, audio)
+
+    def _window(self, running: Running) -> Audio | None:
+        if running.stream is None:
+            running.stream = iter(self._renderer.render(running.job, running.cancelled.is_set))
+        return next(running.stream, None)
+
+    def _pass_on(self, running: Running, audio: Audio | None) -> None:
+        if audio is None:
+            self._end(running, {"kind": "done"})
+        elif len(audio.samples):
+            self._connection.send({"kind": "audio", "id": running.id, "rate": audio.rate}, audio.samples.tobytes())
+
+    def _end(self, running: Running, head: dict[str, Any]) -> None:
+        self._jobs.remove(running)
+        self._connection.send(head | {"id": running.id})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="models.worker", description="Renders speech for the Fireside server that starts it.")
+    parser.add_argument("--fd", type=int, required=True, help="the inherited socket")
+    arguments = parser.parse_args()
+    _die_with_the_server()
+    connection = Connection(socket.socket(fileno=arguments.fd))
+    _or_exit(lambda: _serve(connection))
+
+
+def _serve(connection: Connection) -> None:
+    asked = connection.receive().head
+    try:
+        renderer = _make(asked["renderer"], asked["config"])
+    except FiresideError as error:
+        connection.send(_failed(error))
+        return
+    connection.send(
+        {
+            "kind": "ready",
+            "voices": [asdict(voice) for voice in renderer.voices()],
+            "device": getattr(renderer, "device", "cpu"),
+            "memory": renderer.memory(),
+        }
+    )
+    Worker(renderer, connection).run()
+
+
+def _make(path: str, config: dict[str, Any]) -> Renderer:
+    """`package.module:Class`, called with its configuration."""
+    module, _, name = path.partition(":")
+    try:
+        renderer: Renderer = getattr(importlib.import_module(module), name)(config)
+    except ImportError as error:
+        raise WeightsError(
+            f"the speech engine needs a package that is not here: {error}; install the requirements of its profile"
+        ) from error
+    return renderer
+
+
+def _failed(error: FiresideError) -> dict[str, Any]:
+    return {"kind": "failed", "error": type(error).__name__, "message": str(error)}
+
+
+def _die_with_the_server() -> None:
+    """The server drains on SIGTERM and ends the worker itself; but if it is killed, the worker must not outlive it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _or_exit(work: Callable[[], None]) -> None:
+    """Run, then leave at once from whichever thread this is: a library's exit handlers could hang on a half-finished render."""
+    code = 0
+    try:
+        work()
+    except ServerGoneError:
+        pass
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

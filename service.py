@@ -1,0 +1,86 @@
+"""The composition root: settings -> engines -> app -> one BentoML service."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+
+import bentoml
+
+import settings as configuration
+from api import errors, metrics
+from api import generate as generation
+from api.app import create_app
+from api.lane import Lane
+from api.requests import RequestIds, request_id
+from api.runtime import Runtime
+from models import loader
+
+settings = configuration.load()
+loader.quiet()
+speech = loader.speech_host(settings)
+runtime = Runtime(settings, text=loader.text_host(settings, speech), speech=speech)
+app = create_app(runtime)
+logging.getLogger("bentoml.fireside").setLevel(logging.INFO)
+
+
+@bentoml.service(
+    name="fireside",
+    # Our own limits apply: this one counts until the first byte only, and a prompt may wait for its turn.
+    traffic={"timeout": 3600},
+    # /generate streams too, and a span for each chunk would cost more than the chunk: see api/lane.py.
+    tracing={"excluded_urls": ".*"},
+    logging={"access": {"enabled": False}},
+)
+@bentoml.asgi_app(app, path="/", name="api")
+class Fireside:
+    @bentoml.on_startup
+    async def start(self) -> None:
+        await runtime.start()
+
+    @bentoml.on_shutdown
+    async def stop(self) -> None:
+        await runtime.stop()
+
+    async def __is_ready__(self) -> bool:
+        return runtime.ready()
+
+    async def __metrics__(self, content: str) -> str:
+        return content + metrics.gauges(runtime)
+
+    @bentoml.api(route="/generate")
+    async def generate(
+        self,
+        ctx: bentoml.Context,
+        prompt: generation.Prompt = None,
+        messages: generation.Messages = None,
+        max_tokens: generation.MaxTokens = None,
+        temperature: generation.Temperature = None,
+        top_p: generation.TopP = None,
+        top_k: generation.TopK = None,
+        seed: generation.Seed = None,
+        stop: generation.Stop = None,
+    ) -> AsyncGenerator[str, None]:
+        """Stream the text that follows a prompt, or that answers a conversation."""
+        try:
+            wanted = generation.text_request(
+                request_id(ctx.request.scope),
+                prompt,
+                messages,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                top_p=top_p,
+                top_k=top_k,
+                seed=seed,
+                stop=stop,
+            )
+            async for text in generation.generate(runtime, wanted, ctx.request):
+                yield text
+        except Exception as error:  # the first item is awaited before BentoML answers: its status can still be set
+            ctx.response.status_code = errors.refusal(error).status
+            ctx.response.metadata.update({"Content-Type": "application/json", **errors.headers(error)})
+            yield errors.text(error)
+
+
+Fireside.add_asgi_middleware(RequestIds)  # type: ignore[attr-defined]  # mypy does not see what a class decorator returns
+Fireside.add_asgi_middleware(Lane, to=app)  # type: ignore[attr-defined]

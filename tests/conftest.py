@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Server, serve
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def environment_of_its_own() -> Iterator[None]:
+    """`fireside serve` hands over through the environment: what one test sets there, the next must not find."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The mock profile behind a real `bentoml serve`, shared by the session."""
+    with serve("mock") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def slow_server() -> Iterator[Server]:
+    """A minute to the first token: time to leave before it."""
+    with serve("mock", FIRESIDE_TEXT__MOCK__TTFT="60", FIRESIDE_SPEECH__ENGINE="none") as running:
+        yield running

@@ -1,0 +1,92 @@
+"""What a user sees of the cpu profile: real text, real speech, one server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import bentoml
+import numpy as np
+import openai
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.engines.whisper import transcribe, word_error_rate
+from tests.servers import ROOT, Server
+
+pytestmark = [pytest.mark.engines, pytest.mark.anyio]
+
+QUESTION = "What is the capital of France?"
+FIVE_SENTENCES = (
+    "The old lighthouse stood at the edge of the harbour. Every evening the keeper climbed its ninety steps. "
+    "He lit the lamp and watched the ships come home. On clear nights you could see it from far away. "
+    "Nobody in the village could remember a time without its light."
+)
+
+
+def test_the_sdk_streams_the_answer(real_server: Server) -> None:
+    client = openai.OpenAI(base_url=f"{real_server.url}/v1", api_key="none")
+    stream = client.chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": QUESTION}], stream=True, temperature=0, max_tokens=20
+    )
+    pieces = [chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices]
+    assert "Paris" in "".join(pieces)
+    assert len(pieces) > 3
+
+
+async def test_generate_streams_the_answer(real_server: Server) -> None:
+    messages = [{"role": "user", "content": QUESTION}]
+    async with bentoml.AsyncHTTPClient(real_server.url) as client:
+        pieces = [piece async for piece in client.generate(messages=messages, temperature=0, max_tokens=20)]
+    assert "Paris" in "".join(pieces)
+    assert len(pieces) > 3
+
+
+def test_curl_gets_the_answer(real_server: Server) -> None:
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": QUESTION}], "temperature": 0, "max_tokens": 20}
+    command = ["curl", "-s", f"{real_server.url}/v1/chat/completions", "-H", "content-type: application/json", "-d", json.dumps(body)]
+    answer = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert "Paris" in answer["choices"][0]["message"]["content"]
+
+
+async def test_the_socket_speaks_what_whisper_understands(real_server: Server) -> None:
+    audio, started = b"", []
+    async with connect(real_server.url.replace("http", "ws") + "/ws", max_size=None) as ws:
+        await ws.send(json.dumps({"type": "speak", "text": FIVE_SENTENCES, "events": True}))
+        while True:
+            frame = await asyncio.wait_for(ws.recv(), 120)
+            if isinstance(frame, bytes):
+                audio += frame
+                continue
+            event = json.loads(frame)
+            if event["type"] == "sentence.started":
+                started.append((event["index"], len(audio)))
+            if event["type"] == "done":
+                break
+    assert [index for index, _ in started] == [0, 1, 2, 3, 4]
+    assert started[1][1] > 0, "the first sentence's audio came before the second began"
+    heard = transcribe(np.frombuffer(audio, "<i2"), 24000)
+    assert word_error_rate(FIVE_SENTENCES, heard) <= 0.05, heard
+
+
+def test_metrics_stand_beside_vllm_s(real_server: Server) -> None:
+    client = openai.OpenAI(base_url=f"{real_server.url}/v1", api_key="none")
+    client.audio.speech.create(model="tts-1", voice="alloy", input="Counted.", response_format="pcm")
+    for _ in client.completions.create(model="gpt-4o-mini", prompt="One, two,", max_tokens=8, stream=True):
+        pass
+    page = real_server.get("/metrics").text
+    for name in ("fireside_ttft_seconds_count", "fireside_itl_seconds_count", "fireside_ttfa_seconds_count", "fireside_rtf_count"):
+        assert name in page
+    assert "vllm:num_requests_running" in page
+
+
+def test_everything_works_with_the_network_cut() -> None:
+    """A network namespace of its own, with loopback and nothing else: loading and serving touch no other address."""
+    script = Path("tests/engines/offline.py")
+    run = subprocess.run(["unshare", "-rn", sys.executable, str(script)], cwd=ROOT, capture_output=True, text=True, timeout=500)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Paris" in run.stdout
+    assert "seconds of speech" in run.stdout

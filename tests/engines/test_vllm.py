@@ -1,0 +1,228 @@
+"""The text engine's contract on real vLLM. One engine for the whole file: a start costs a minute."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import REGISTRY
+
+import settings
+from models.base import Load, Sampling, TextChunk, TextRequest
+from models.errors import ContextTooLong, EngineDied, InvalidInput, NotReady, Overloaded
+from models.text.vllm import VllmEngine
+
+NAME = "smollm2-135m-instruct"
+PROFILE = settings.load("cpu").text
+ENDLESS = Sampling(temperature=0, max_tokens=1500)
+QUESTION = ({"role": "user", "content": "What is the capital of France?"},)
+
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.anyio,
+    pytest.mark.timeout(400),
+    # torch and vLLM, on import: deprecations between their own modules.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:vllm"),
+    # vLLM reads a field of its own that it calls deprecated.
+    pytest.mark.filterwarnings("ignore:max_tokens is deprecated:DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def weights() -> Path:
+    return Path(os.environ["FIRESIDE_HOME"]) / "models" / NAME
+
+
+@pytest.fixture(scope="module")
+async def engine() -> AsyncIterator[VllmEngine]:
+    text = PROFILE.model_copy(update={"args": {**PROFILE.args, "max_num_queued_reqs": 8}, "shutdown_timeout": 20.0})
+    engine = VllmEngine(NAME, weights(), text)
+    await engine.start()
+    yield engine
+    await engine.stop()
+    assert not children()
+
+
+@pytest.fixture
+async def client(engine: VllmEngine) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(engine.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=None) as client:
+        yield client
+
+
+def children() -> list[Any]:
+    return [child for child in multiprocessing.active_children() if child.name.startswith("EngineCore")]
+
+
+async def ask(engine: VllmEngine, **fields: Any) -> list[TextChunk]:
+    return [chunk async for chunk in engine.generate(TextRequest("test", **fields))]
+
+
+def said(chunks: list[TextChunk]) -> str:
+    return "".join(chunk.text for chunk in chunks)
+
+
+def scheduled() -> float:
+    """What EngineCore's scheduler last said that it runs."""
+    for family in REGISTRY.collect():
+        if family.name == "vllm:num_requests_running":
+            return sum(sample.value for sample in family.samples)
+    raise AssertionError("vLLM has no gauge vllm:num_requests_running any more")
+
+
+async def test_it_streams_and_says_why_it_ends(engine: VllmEngine) -> None:
+    chunks = await ask(engine, prompt="Once upon a time", sampling=Sampling(temperature=0, max_tokens=12))
+    assert len(chunks) > 6
+    assert sum(chunk.tokens for chunk in chunks) == 12
+    assert [chunk.finish_reason for chunk in chunks] == [None] * (len(chunks) - 1) + ["length"]
+
+
+async def test_messages_go_through_the_chat_template_and_a_prompt_does_not(engine: VllmEngine) -> None:
+    chat = await ask(engine, messages=QUESTION, sampling=Sampling(temperature=0, max_tokens=12))
+    plain = await ask(engine, prompt=QUESTION[0]["content"], sampling=Sampling(temperature=0, max_tokens=12))
+    assert "Paris" in said(chat)
+    assert said(chat) != said(plain)
+
+
+async def test_stop_strings_end_the_text_and_are_not_in_it(engine: VllmEngine) -> None:
+    chunks = await ask(engine, prompt="1, 2, 3,", sampling=Sampling(temperature=0, max_tokens=30, stop=("6",)))
+    assert said(chunks).strip() == "4, 5,"
+    assert chunks[-1].finish_reason == "stop"
+
+
+async def test_the_same_seed_gives_the_same_text_and_another_seed_another(engine: VllmEngine) -> None:
+    def request(seed: int) -> dict[str, Any]:
+        return {"prompt": "The strangest thing is", "sampling": Sampling(seed=seed, max_tokens=16, temperature=1.0)}
+
+    first, again, other = [said(await ask(engine, **request(seed))) for seed in (1, 1, 2)]
+    assert first == again != other
+
+
+async def test_the_answer_ends_where_the_context_ends(engine: VllmEngine) -> None:
+    prompt = "word " * 2030
+    chunks = await ask(engine, prompt=prompt, sampling=Sampling(temperature=0, max_tokens=1000))
+    assert chunks[-1].finish_reason == "length"
+    assert sum(chunk.tokens for chunk in chunks) < 30
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"prompt": "word " * 3000}, "at most 2048 tokens.*at least 2049 tokens"),
+        ({"prompt": "x" * 500_000}, "at most 2048 tokens.*500000 characters"),
+        ({"messages": ({"role": "user", "content": "word " * 3000},)}, "at most 2048 tokens"),
+    ],
+)
+async def test_a_prompt_too_long_is_refused_with_the_limit_and_its_length(engine: VllmEngine, fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ContextTooLong, match=words):
+        await anext(engine.generate(TextRequest("long", **fields)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({}, "messages"),
+        ({"prompt": "a", "messages": QUESTION}, "messages"),
+        ({"messages": ({"content": "no role"},)}, "messages"),
+        ({"prompt": "a", "sampling": Sampling(temperature=-1)}, "temperature"),
+        ({"prompt": "a", "sampling": Sampling(top_p=7)}, "top_p"),
+    ],
+)
+async def test_bad_input_is_refused_before_any_text(engine: VllmEngine, fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        await anext(engine.generate(TextRequest("bad", **fields)))
+    assert refusal.value.param == param
+
+
+async def test_several_at_once_each_get_their_own(engine: VllmEngine) -> None:
+    prompts = ["1, 2, 3,", "a, b, c,", "Monday, Tuesday,"]
+    alone = [said(await ask(engine, prompt=prompt, sampling=Sampling(temperature=0, max_tokens=3))) for prompt in prompts]
+    answers = await asyncio.gather(*(ask(engine, prompt=prompt, sampling=Sampling(temperature=0, max_tokens=3)) for prompt in prompts * 2))
+    assert [said(answer) for answer in answers] == alone * 2
+
+
+async def test_closing_the_generator_frees_the_engine(engine: VllmEngine) -> None:
+    async with aclosing(engine.generate(TextRequest("left", prompt="Count:", sampling=ENDLESS))) as stream:
+        await anext(stream)
+        assert engine.load() == Load(running=1)
+    assert engine.load() == Load()
+    # EngineCore itself has let go of it: the next request finds it the only one.
+    steps = [scheduled() async for _ in engine.generate(TextRequest("next", prompt="1, 2,", sampling=Sampling(max_tokens=6)))]
+    assert max(steps[1:]) == 1
+
+
+async def test_a_full_queue_is_refused(engine: VllmEngine) -> None:
+    streams = [engine.generate(TextRequest(f"{n}", prompt="Count:", sampling=ENDLESS)) for n in range(8)]
+    for stream in streams:
+        await anext(stream)
+    with pytest.raises(Overloaded, match="queue is full"):
+        await ask(engine, prompt="one too many")
+    for stream in streams:
+        await stream.aclose()  # type: ignore[attr-defined]
+    assert engine.load() == Load()
+
+
+async def test_vllms_openai_app_answers_by_name_and_alias(client: httpx.AsyncClient) -> None:
+    for name in (NAME, *PROFILE.aliases):
+        body = {"model": name, "messages": QUESTION, "temperature": 0, "max_tokens": 12}
+        answer = (await client.post("/v1/chat/completions", json=body)).json()
+        assert "Paris" in answer["choices"][0]["message"]["content"]
+
+
+async def test_vllms_openai_app_streams(client: httpx.AsyncClient) -> None:
+    body = {"model": NAME, "prompt": "1, 2, 3,", "temperature": 0, "max_tokens": 6, "stream": True}
+    async with client.stream("POST", "/v1/completions", json=body) as answer:
+        events = [line.removeprefix("data: ") async for line in answer.aiter_lines() if line]
+    assert events.pop() == "[DONE]"
+    assert "".join(json.loads(event)["choices"][0]["text"] for event in events).startswith(" 4, 5")
+
+
+async def test_an_unknown_model_is_refused_by_vllms_app(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/chat/completions", json={"model": "nobody", "messages": QUESTION})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (404, "model")
+
+
+async def test_a_killed_engine_is_noticed_told_and_started_again(engine: VllmEngine, client: httpx.AsyncClient) -> None:
+    stream = engine.generate(TextRequest("held", prompt="Count:", sampling=ENDLESS))
+    await anext(stream)
+    body = {"model": NAME, "prompt": "Count:", "max_tokens": 1500, "stream": True}
+    sse = asyncio.create_task(client.post("/v1/completions", json=body))
+    while engine.load() != Load(running=2):
+        await anext(stream)
+    os.kill(children()[0].pid, signal.SIGKILL)
+    assert "SIGKILL" in await asyncio.wait_for(engine.died(), 5)
+    with pytest.raises(EngineDied):
+        [chunk async for chunk in stream]
+    *_, error, end = (await sse).text.strip().split("\n\n")
+    assert "error" in json.loads(error.removeprefix("data: "))
+    assert end == "data: [DONE]"
+
+    await engine.stop()
+    with pytest.raises(NotReady):
+        await ask(engine, prompt="a")
+    await engine.start()
+    assert "Paris" in said(await ask(engine, messages=QUESTION, sampling=Sampling(temperature=0, max_tokens=12)))
+
+
+async def test_stop_lets_running_requests_finish(engine: VllmEngine) -> None:
+    stream = engine.generate(TextRequest("held", prompt="Count:", sampling=Sampling(temperature=0, max_tokens=60)))
+    first = await anext(stream)
+    stopping = asyncio.create_task(engine.stop())
+    rest = [chunk async for chunk in stream]
+    assert sum(chunk.tokens for chunk in [first, *rest]) == 60
+    await stopping
+    assert not children()

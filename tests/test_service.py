@@ -1,0 +1,92 @@
+"""The composed service on mocks: the OpenAI contract through BentoML, ids, models, metrics, and what mock mode may not import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import httpx
+import openai
+import pytest
+
+from tests.contract.suite import OpenAIContract
+from tests.servers import ROOT, Server, serve
+
+pytestmark = pytest.mark.anyio
+HEAVY = ("torch", "vllm", "TTS", "transformers", "onnx", "faster_whisper")
+
+
+@pytest.fixture(scope="module")
+def paced() -> Iterator[Server]:
+    with serve("mock", FIRESIDE_TEXT__MOCK__MAX_MODEL_LEN="2048", FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND="200") as running:
+        yield running
+
+
+class TestComposedContract(OpenAIContract):
+    @pytest.fixture
+    def openai_base_url(self, paced: Server) -> str:
+        return f"{paced.url}/v1"
+
+    @pytest.fixture
+    def model(self) -> str:
+        return "mock-text"
+
+    @pytest.fixture
+    def running_count(self, paced: Server) -> Callable[[], int]:
+        return lambda: int(paced.metric('fireside_running{engine="text"}'))
+
+
+def test_every_model_is_listed_and_found_by_its_aliases(server: Server) -> None:
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
+    assert {model.id for model in client.models.list()} == {"mock-text", "mock-speech"}
+    assert client.models.retrieve("tts-1").id == "mock-speech"
+    with pytest.raises(openai.NotFoundError, match="gpt-9"):
+        client.models.retrieve("gpt-9")
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/readyz", "/v1/audio/voices"])
+def test_a_request_keeps_the_id_its_client_gave_it(server: Server, path: str) -> None:
+    assert httpx.get(server.url + path, headers={"x-request-id": "mine-7"}).headers["x-request-id"] == "mine-7"
+
+
+def test_an_id_that_could_forge_a_log_line_is_replaced(server: Server) -> None:
+    answer = httpx.get(f"{server.url}/v1/models", headers={"x-request-id": "a b\tc"})
+    assert answer.headers["x-request-id"].isalnum()
+
+
+def test_an_unknown_route_is_told_as_openai_does(server: Server) -> None:
+    answer = server.get("/v1/nothing")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_metrics_count_what_was_served(server: Server) -> None:
+    ok = 'fireside_requests_total{outcome="ok",route="/v1/completions"}'
+    before = server.metric(ok), server.metric('fireside_ttft_seconds_count{route="/v1/completions"}')
+    body = {"model": "gpt-4o-mini", "prompt": "Count.", "max_tokens": 5, "stream": True}
+    assert httpx.post(f"{server.url}/v1/completions", json=body).status_code == 200
+    assert (server.metric(ok), server.metric('fireside_ttft_seconds_count{route="/v1/completions"}')) == (before[0] + 1, before[1] + 1)
+    assert server.metric('fireside_engine_ready{engine="text"}') == 1
+
+
+def test_metrics_count_refusals_and_cancellations(server: Server) -> None:
+    refused = 'fireside_requests_total{outcome="http_404",route="/v1/completions"}'
+    before = server.metric(refused)
+    httpx.post(f"{server.url}/v1/completions", json={"model": "gpt-9", "prompt": "x"})
+    assert server.metric(refused) == before + 1
+    httpx.post(f"{server.url}/v1/audio/speech", json={"model": "tts-1", "input": "Some audio.", "response_format": "pcm"})
+    assert server.metric('fireside_ttfa_seconds_count{route="/v1/audio/speech"}') >= 1
+    assert server.metric('fireside_audio_seconds_total{route="/v1/audio/speech"}') > 0
+
+
+def test_mock_mode_imports_nothing_heavy() -> None:
+    code = f"import service, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip().endswith("[]")
+
+
+def test_the_speech_worker_of_mock_mode_imports_nothing_heavy() -> None:
+    code = f"import models.speech.mock, models.worker, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

@@ -1,0 +1,162 @@
+"""WS /ws on a real server with mock engines: docs/ws.md, point by point."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.servers import Server
+
+pytestmark = pytest.mark.anyio
+TEXT = "The first sentence is here. The second one follows it. And a third."
+
+
+@pytest.fixture
+async def ws(server: Server) -> AsyncIterator[ClientConnection]:
+    async with connect(server.url.replace("http", "ws") + "/ws", max_size=None) as socket:
+        yield socket
+
+
+async def send(ws: ClientConnection, **message: Any) -> None:
+    await ws.send(json.dumps(message))
+
+
+async def until(ws: ClientConnection, kind: str) -> tuple[list[dict[str, Any]], bytes]:
+    """The events up to one of this type, and the audio between them."""
+    events, audio = [], b""
+    while True:
+        frame = await asyncio.wait_for(ws.recv(), 30)
+        if isinstance(frame, bytes):
+            audio += frame
+            continue
+        events.append(json.loads(frame))
+        if events[-1]["type"] == kind:
+            return events, audio
+
+
+async def test_plain_text_gives_audio_alone(ws: ClientConnection) -> None:
+    await ws.send("Hello there.")
+    frame = await asyncio.wait_for(ws.recv(), 30)
+    assert isinstance(frame, bytes)
+    assert len(frame) % 2 == 0
+
+
+async def test_events_tell_sentence_by_sentence(ws: ClientConnection) -> None:
+    await send(ws, type="config", events=True)
+    await ws.send(TEXT)
+    events, audio = await until(ws, "done")
+    kinds = [(event["type"], event.get("index")) for event in events]
+    assert kinds == [(kind, index) for index in range(3) for kind in ("sentence.started", "sentence.ended")] + [("done", None)]
+    assert "".join(event["text"] for event in events if event["type"] == "sentence.started") == TEXT
+    assert len(audio) / 2 / 24000 == pytest.approx(sum(event.get("seconds", 0) for event in events), abs=0.05)
+
+
+async def test_the_socket_is_ready_for_the_next_text(ws: ClientConnection) -> None:
+    for _ in range(3):
+        await send(ws, type="speak", text="Once more.", events=True)
+        events, audio = await until(ws, "done")
+        assert events[-1] == {"type": "done", "cancelled": False}
+        assert audio
+
+
+async def test_texts_wait_for_their_turn(ws: ClientConnection) -> None:
+    for text in ("One.", "Two."):
+        await send(ws, type="speak", text=text, events=True)
+    spoken = [(await until(ws, "done"))[0][0]["text"] for _ in range(2)]
+    assert spoken == ["One.", "Two."]
+
+
+async def test_speed_shortens_and_voice_changes_the_audio(ws: ClientConnection) -> None:
+    audio = []
+    for options in ({}, {"speed": 2}, {"voice": "nova"}):
+        await send(ws, type="speak", text="Always the same words.", events=True, **options)
+        audio.append((await until(ws, "done"))[1])
+    assert len(audio[1]) == pytest.approx(len(audio[0]) / 2, rel=0.1)
+
+
+async def test_a_format_is_one_stream(ws: ClientConnection) -> None:
+    await send(ws, type="speak", text=TEXT, format="wav", events=True)
+    _, audio = await until(ws, "done")
+    assert audio.startswith(b"RIFF")
+    assert audio.count(b"RIFF") == 1
+
+
+async def test_cancel_drops_what_waits_and_the_socket_lives(ws: ClientConnection, server: Server) -> None:
+    await send(ws, type="config", events=True)
+    for _ in range(5):
+        await ws.send(TEXT * 20)
+    await until(ws, "sentence.started")
+    await send(ws, type="cancel")
+    events, _ = await until(ws, "done")
+    assert events[-1]["cancelled"] is True
+    await ws.send("After it.")
+    assert (await until(ws, "done"))[0][0]["text"] == "After it."
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        ('{"type": "shout"}', "'config', 'speak', 'cancel'"),
+        ('{"text": "no type"}', "discriminator 'type'"),
+        ('{"type": "speak"}', "text: Field required"),
+        ('{"type": "config", "speed": 9}', "less than or equal to 4"),
+        ('{"type": "config", "voice": "bob"}', "unknown voice 'bob'"),
+        ('{"type": "config", "colour": "red"}', "colour"),
+        ("   ", "text is empty"),
+        ("x" * 4097, "at most 4096"),
+        (b"\x00\x01", "binary frame"),
+    ],
+)
+async def test_bad_input_is_an_error_event_and_the_socket_lives(ws: ClientConnection, frame: str | bytes, told: str) -> None:
+    await ws.send(frame)
+    events, _ = await until(ws, "error")
+    assert told in events[0]["error"]["message"]
+    await send(ws, type="speak", text="Still here.", events=True)
+    assert (await until(ws, "done"))[1]
+
+
+async def test_too_many_waiting_texts_are_refused(ws: ClientConnection) -> None:
+    for _ in range(40):
+        await ws.send(TEXT * 50)
+    events, _ = await until(ws, "error")
+    assert events[0]["error"]["code"] == "overloaded"
+
+
+async def test_closing_the_socket_stops_the_work(server: Server) -> None:
+    async with connect(server.url.replace("http", "ws") + "/ws") as ws:
+        await ws.send(TEXT * 50)
+        await ws.recv()
+    for _ in range(200):
+        if server.metric('fireside_running{engine="speech"}') == 0 == server.metric('fireside_waiting{engine="speech"}'):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("work went on for a socket that was closed")
+
+
+async def test_many_sockets_each_get_their_own(server: Server) -> None:
+    async def one(length: int) -> tuple[int, float]:
+        async with connect(server.url.replace("http", "ws") + "/ws") as ws:
+            await send(ws, type="speak", text="a" * length + ".", events=True, normalize=False)
+            events, audio = await until(ws, "done")
+            return len(audio), events[1]["seconds"]
+
+    alone = {length: await one(length) for length in (10, 20, 30)}
+    together = await asyncio.gather(*(one(length) for length in (10, 20, 30) * 8))
+    assert together == [alone[length] for length in (10, 20, 30) * 8]
+
+
+async def test_the_client_may_vanish_in_mid_sentence(server: Server) -> None:
+    ws = await connect(server.url.replace("http", "ws") + "/ws")
+    await ws.send(TEXT * 50)
+    await ws.recv()
+    ws.transport.abort()
+    with pytest.raises(ConnectionClosed):
+        while True:
+            await ws.recv()
+    assert server.status("/readyz") == 200

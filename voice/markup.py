@@ -1,0 +1,41 @@
+"""Markdown as it is heard: links are their text, emphasis and headings leave no sign, table cells are a list.
+
+Rules and not a parser, because what comes here is one sentence, with half a table or the beginning of a list in it.
+"""
+
+from __future__ import annotations
+
+import re
+
+RULES = [
+    (re.compile(pattern, re.MULTILINE), replacement)
+    for pattern, replacement in (
+        (r"^[ \t]*```[^\n`]{0,40}$", ""),
+        (r"```", " "),
+        (r"[ \t]{2,}", " "),  # later patterns allow for a few blanks
+        (r"^[ \t]*(?:[-*_][ \t]*){3,}$", ""),
+        (r"^[ \t]*+\|?(?:[ \t]*+:?-{3,}+:?[ \t]*+\|)+[-: \t]*$", ""),
+        (r"!?\[([^\[\]\n]{0,300})\]\([^()\s]{0,2000}(?:\s\"[^\"\n]{0,300}\")?\)", r"\1"),
+        (r"^[ \t]*#{1,6}[ \t]+", ""),
+        (r"^[ \t]*(?:>[ \t]?){1,5}", ""),
+        (r"^[ \t]*[-*+•][ \t]+(?:\[[ xX]\][ \t]+)?", ""),
+        (r"^[ \t]*(\d{1,3})[.)][ \t]+(?=\S)", r"\1, "),
+        (r"<(?:https?://)?(?=[^<>\s.]{1,100}+\.)([^<>\s]{3,600}+)>", r"\1"),
+        (r"</?[a-zA-Z][^<>\n]{0,200}>", " "),
+        (r"(?<=\S)[ \t]{0,3}\|[ \t]{0,3}\n", ",\n"),
+        (r"^[ \t]*\|[ \t]*|[ \t]{0,3}\|[ \t]{0,3}$", ""),
+        (r"(?<=\S)[ \t]{0,3}\|[ \t]{0,3}(?=\S)", ", "),
+        (r"~~|`", ""),
+        (r"(?<![\w*])\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?![\w*])", ""),
+        (r"(?<!\w)_{1,3}(?=\S)|(?<=[^\s_])_{1,3}(?!\w)", ""),
+    )
+]
+MAY_BE_MARKUP = re.compile(r"[`*_~#>|<\[\]•+-]|^[ \t]*\d{1,3}[.)]", re.MULTILINE)
+
+
+def strip(text: str) -> str:
+    if not MAY_BE_MARKUP.search(text):
+        return text
+    for pattern, replacement in RULES:
+        text = pattern.sub(replacement, text)
+    return text

@@ -1,0 +1,262 @@
+"""Text to speech: whole or as it comes from a model, sentence by sentence, later sentences made while earlier ones play."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import numpy as np
+
+from models.base import Audio, SpeechJob, Voice
+from models.errors import EngineFailed
+from voice.normalize import normalize as say
+from voice.schedule import Scheduler
+from voice.sentences import SentenceSplitter
+
+IDLE_SECONDS = 0.3
+"""A text that ends a sentence and then pauses for this long is spoken without waiting for what follows."""
+FOUND_AHEAD = 64
+"""Sentences that may wait unspoken before the source of the text is slowed down."""
+PIECE = 1000
+"""Characters of a whole text that are split in one go."""
+PARAGRAPH_PAUSE = 0.5
+PAUSES = {",": 0.12, ";": 0.18, ":": 0.2, "、": 0.12, "，": 0.12, "؛": 0.18}
+SENTENCE_PAUSE = 0.25
+AFTER_WORDS = "\"'”’»)]}*_` \t"
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceStarted:
+    """`text` is the sentence as written (joined they are the input), `spoken` what the voice is given: empty if nothing is to be said."""
+
+    index: int
+    text: str
+    spoken: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceAudio:
+    """A piece of the sentence `index`; it begins `start` seconds after the beginning of the whole."""
+
+    index: int
+    audio: Audio
+    start: float
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceEnded:
+    """`seconds` of audio were delivered for the sentence, the pause before it included."""
+
+    index: int
+    seconds: float
+
+
+SpeechEvent = SentenceStarted | SentenceAudio | SentenceEnded
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """An exception on its way from the task where it happened to the caller."""
+
+    error: Exception
+
+
+_END = object()
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A sentence that has been found. `chunks` receives its audio, then _END or a _Failure."""
+
+    index: int
+    text: str
+    spoken: str
+    chunks: asyncio.Queue[Any]
+
+    async def audio(self) -> AsyncGenerator[Audio, None]:
+        while (item := await self.chunks.get()) is not _END:
+            if isinstance(item, _Failure):
+                raise item.error
+            yield item
+
+
+class _Utterance:
+    """The tasks behind one call of `speak`: one reads the text, one submits sentences in order, and one per sentence collects its audio."""
+
+    def __init__(self, make: Callable[[_Line], AsyncGenerator[Audio, None]], lookahead: int) -> None:
+        self._make = make
+        self._slots = asyncio.Semaphore(lookahead + 1)
+        self._found: asyncio.Queue[Any] = asyncio.Queue(FOUND_AHEAD)
+        self._lines: asyncio.Queue[Any] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, text: str | AsyncIterable[str], splitter: SentenceSplitter, prepare: Callable[[str], str]) -> None:
+        source = _pieces(text) if isinstance(text, str) else text
+        self._spawn(self._read(source, splitter))
+        self._spawn(self._submit(prepare))
+
+    async def lines(self) -> AsyncGenerator[_Line, None]:
+        """Every sentence in order, at latest when its predecessor has been delivered."""
+        while (line := await self._lines.get()) is not _END:
+            if isinstance(line, _Failure):
+                raise line.error
+            yield line
+            self._slots.release()
+
+    async def close(self) -> None:
+        """Cancel all that is left, and wait until it is gone."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, source: AsyncIterable[str], splitter: SentenceSplitter) -> None:
+        idle: asyncio.TimerHandle | None = None
+        loop = asyncio.get_running_loop()
+        try:
+            async for piece in source:
+                if idle is not None:
+                    idle.cancel()
+                for sentence in splitter.feed(piece):
+                    await self._found.put(sentence)
+                idle = loop.call_later(IDLE_SECONDS, self._flush_idle, splitter)
+            for sentence in splitter.flush():
+                await self._found.put(sentence)
+            await self._found.put(_END)
+        except Exception as error:
+            await self._found.put(_Failure(error))
+        except asyncio.CancelledError:
+            # Either nobody listens any more, or the source was cancelled from within: then silence would last for ever.
+            self._lines.put_nowait(_Failure(EngineFailed("the source of the text was cancelled")))
+            raise
+        finally:
+            if idle is not None:
+                idle.cancel()
+            if hasattr(source, "aclose"):
+                await source.aclose()
+
+    def _flush_idle(self, splitter: SentenceSplitter) -> None:
+        # A full queue means that there is enough to say; waiting here is not possible, and not needed.
+        if not self._found.full():
+            for sentence in splitter.idle():
+                self._found.put_nowait(sentence)
+
+    async def _submit(self, prepare: Callable[[str], str]) -> None:
+        index = 0
+        try:
+            while isinstance(found := await self._found.get(), str):
+                await self._slots.acquire()
+                line = _Line(index, found, prepare(found), asyncio.Queue())
+                self._spawn(self._collect(line))
+                self._lines.put_nowait(line)
+                index += 1
+            self._lines.put_nowait(found)
+        except Exception as error:
+            self._lines.put_nowait(_Failure(error))
+
+    async def _collect(self, line: _Line) -> None:
+        """Read a sentence's audio as fast as it is made: the engine must not wait for a slow client. Sentences are short, so are queues."""
+        try:
+            if line.spoken:
+                async with aclosing(self._make(line)) as chunks:
+                    async for audio in chunks:
+                        line.chunks.put_nowait(audio)
+            line.chunks.put_nowait(_END)
+        except Exception as error:
+            line.chunks.put_nowait(_Failure(_located(error, line.index)))
+        except asyncio.CancelledError:
+            line.chunks.put_nowait(_Failure(_located(EngineFailed("it was cancelled inside the engine"), line.index)))
+            raise
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def speak(
+    text: str | AsyncIterable[str],
+    *,
+    owner: str,
+    voice: Voice,
+    scheduler: Scheduler,
+    speed: float = 1.0,
+    seed: int | None = None,
+    lookahead: int = 3,
+    normalize: bool = True,
+    clause_first: bool = False,
+) -> AsyncGenerator[SpeechEvent, None]:
+    """Speak a text, or one that is still being written. Sentences are delivered strictly in order; up to `lookahead` are made ahead.
+
+    `normalize=False` gives the voice the text as it is; `clause_first` lets the first fragment end at a comma, to be heard sooner.
+    Closing it cancels everything it has submitted. Raises Overloaded at the first `anext`; an EngineFailed names its sentence; what the
+    source of the text raises comes after the sentences before it.
+    """
+
+    def make(line: _Line) -> AsyncGenerator[Audio, None]:
+        return scheduler.synthesize(SpeechJob(owner, line.index, line.spoken, voice.id, speed, seed))
+
+    def prepare(sentence: str) -> str:
+        return say(sentence, voice.language) if normalize else sentence.strip()
+
+    with scheduler.serving(owner):
+        utterance = _Utterance(make, lookahead)
+        try:
+            utterance.start(text, SentenceSplitter(voice.language, clause_first=clause_first), prepare)
+            async with aclosing(_deliver(utterance, speed)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            await utterance.close()
+
+
+async def _deliver(utterance: _Utterance, speed: float) -> AsyncGenerator[SpeechEvent, None]:
+    clock, pause = 0.0, 0.0
+    async with aclosing(utterance.lines()) as lines:
+        async for line in lines:
+            yield SentenceStarted(line.index, line.text, line.spoken)
+            begin = clock
+            async with aclosing(_paused(line, pause)) as chunks:
+                async for audio in chunks:
+                    yield SentenceAudio(line.index, audio, clock)
+                    clock += audio.seconds
+            yield SentenceEnded(line.index, clock - begin)
+            pause = pause_after(line.text) / speed if clock > begin else pause
+
+
+async def _paused(line: _Line, seconds: float) -> AsyncGenerator[Audio, None]:
+    """The line's audio after a pause, if it has any."""
+    async with aclosing(line.audio()) as chunks:
+        async for audio in chunks:
+            if seconds:
+                yield Audio(np.zeros(round(seconds * audio.rate), np.int16), audio.rate)
+                seconds = 0.0
+            yield audio
+
+
+def pause_after(sentence: str) -> float:
+    """Seconds of silence that a reader leaves after this sentence or fragment."""
+    words = sentence.rstrip()
+    if sentence[len(words) :].count("\n") > 1:
+        return PARAGRAPH_PAUSE
+    return PAUSES.get(words.rstrip(AFTER_WORDS)[-1:], SENTENCE_PAUSE)
+
+
+async def _pieces(text: str) -> AsyncGenerator[str, None]:
+    """A long text bit by bit, so that a book is neither split at once on the event loop nor held in pieces all at once."""
+    for start in range(0, len(text), PIECE):
+        yield text[start : start + PIECE]
+
+
+def _located(error: Exception, index: int) -> Exception:
+    """The same kind of error, saying where in the text it happened, but not the words: those do not belong into logs."""
+    if not isinstance(error, EngineFailed):
+        return error
+    located = type(error)(f"sentence {index + 1} of the text could not be spoken: {error}")
+    located.__cause__ = error
+    return located
