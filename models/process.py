@@ -137,8 +137,10 @@ class WorkerProcess:
         self._writer.write(wire.encode(head))
 
     def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        # Not Process.kill(): that polls first, and so takes the exit code away from asyncio's watcher, which then reports 255.
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     async def _receive(self) -> str:
         """Hand out what comes until the worker ends, then say how it ended."""
