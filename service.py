@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import bentoml
 
@@ -48,32 +49,11 @@ class Fireside:
     async def __metrics__(self, content: str) -> str:
         return content + metrics.gauges(runtime)
 
-    @bentoml.api(route="/generate")
-    async def generate(
-        self,
-        ctx: bentoml.Context,
-        prompt: generation.Prompt = None,
-        messages: generation.Messages = None,
-        max_tokens: generation.MaxTokens = None,
-        temperature: generation.Temperature = None,
-        top_p: generation.TopP = None,
-        top_k: generation.TopK = None,
-        seed: generation.Seed = None,
-        stop: generation.Stop = None,
-    ) -> AsyncGenerator[str, None]:
+    @bentoml.api(route="/generate", input_spec=generation.GenerateRequest)
+    async def generate(self, ctx: bentoml.Context, **fields: Any) -> AsyncGenerator[str, None]:
         """Stream the text that follows a prompt, or that answers a conversation."""
         try:
-            wanted = generation.text_request(
-                request_id(ctx.request.scope),
-                prompt,
-                messages,
-                max_tokens=max_tokens,
-                temperature=temperature,
-                top_p=top_p,
-                top_k=top_k,
-                seed=seed,
-                stop=stop,
-            )
+            wanted = generation.GenerateRequest(**fields).text_request(request_id(ctx.request.scope))
             async for text in generation.generate(runtime, wanted, ctx.request):
                 yield text
         except Exception as error:  # the first item is awaited before BentoML answers: its status can still be set

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
@@ -23,22 +23,46 @@ class Message(BaseModel):
     content: str
 
 
-Prompt = Annotated[str | None, Field(description="Text to continue. Give this or `messages`.")]
-Messages = Annotated[list[Message] | None, Field(description="A conversation to answer. Give this or `prompt`.")]
-MaxTokens = Annotated[int | None, Field(ge=1, description="Most tokens to make; without it, up to the context length.")]
-Temperature = Annotated[float | None, Field(ge=0, le=2, description="0 always takes the likeliest token.")]
-TopP = Annotated[float | None, Field(gt=0, le=1, description="Sample from the likeliest tokens with this total probability.")]
-TopK = Annotated[int | None, Field(ge=-1, description="Sample from this many likeliest tokens; -1 is all.")]
-Seed = Annotated[int | None, Field(description="The same seed and request give the same text.")]
-Stop = Annotated[list[str] | None, Field(description="End before any of these appears.")]
+INT64 = 2**63
+INT32 = 2**31
 
 
-def text_request(request_id: str, prompt: str | None, messages: list[Message] | None, **sampling: Any) -> TextRequest:
-    if (prompt is None) == (not messages):
-        raise InvalidInput("give exactly one of prompt and messages, and messages not empty.", param="prompt")
-    stop = tuple(sampling.pop("stop") or ())
-    turns = tuple(message.model_dump() for message in messages or ())
-    return TextRequest(request_id, prompt, turns, Sampling(stop=stop, **sampling))
+class GenerateRequest(BaseModel):
+    """Exactly one of `prompt` and `messages`, and how to choose tokens; what is left out is the model's own default."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    prompt: str | None = None
+    """Text to continue. Give this or `messages`."""
+    messages: list[Message] | None = None
+    """A conversation to answer. Give this or `prompt`."""
+    max_tokens: int | None = Field(None, ge=1)
+    """Most tokens to make; without it, or where it is more, up to the context length."""
+    temperature: float | None = Field(None, ge=0, le=2)
+    """0 always takes the likeliest token."""
+    top_p: float | None = Field(None, gt=0, le=1)
+    """Sample from the likeliest tokens with this total probability."""
+    top_k: int | None = Field(None, ge=-1, lt=INT32)
+    """Sample from this many likeliest tokens; 0 and -1 are all."""
+    min_p: float | None = Field(None, ge=0, le=1)
+    """Leave out tokens that are less likely than this share of the likeliest one's probability."""
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    """Above 0: rather something that was not said yet."""
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    """Above 0: the less, the more often it was said."""
+    repetition_penalty: float | None = Field(None, gt=0)
+    """Above 1: less of what stands in the prompt or was said."""
+    seed: int | None = Field(None, ge=-INT64, lt=INT64)
+    """The same seed and request give the same text."""
+    stop: list[str] | None = None
+    """End before any of these appears."""
+
+    def text_request(self, request_id: str) -> TextRequest:
+        if (self.prompt is None) == (not self.messages):
+            raise InvalidInput("give exactly one of prompt and messages, and messages not empty.", param="prompt")
+        messages = tuple(message.model_dump() for message in self.messages or ())
+        sampling = self.model_dump(exclude={"prompt", "messages", "stop"})
+        return TextRequest(request_id, self.prompt, messages, Sampling(stop=tuple(self.stop or ()), **sampling))
 
 
 async def generate(runtime: Runtime, wanted: TextRequest, request: Request) -> AsyncGenerator[str, None]:

@@ -48,11 +48,40 @@ def test_what_makes_no_sense_is_refused(server: Server, body: dict[str, object],
     assert told in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("body", [{"prompt": 7}, {"prompt": "a", "temperature": 9}, {"prompt": "a", "max_tokens": 0}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"prompt": 7},
+        {"prompt": "a", "temperature": 9},
+        {"prompt": "a", "max_tokens": 0},
+        {"prompt": "a", "max_token": 5},
+        {"prompt": "a", "seed": 2**63},
+        {"prompt": "a", "seed": -(2**63) - 1},
+        {"prompt": "a", "top_k": 2**31},
+        {"prompt": "a", "min_p": 2},
+        {"prompt": "a", "repetition_penalty": 0},
+        {"messages": [{"role": "user", "content": "a", "extra": 1}]},
+    ],
+    ids=str,
+)
 def test_wrong_types_and_ranges_are_refused(server: Server, body: dict[str, object]) -> None:
     answer = httpx.post(f"{server.url}/generate", json=body)
     assert answer.status_code == 400
     assert answer.json()["detail"][0]["loc"] != []
+
+
+def test_every_sampling_parameter_is_taken(server: Server) -> None:
+    body = {"prompt": "Go on.", "temperature": 0.7, "top_p": 0.9, "top_k": 40, "min_p": 0.05, "seed": -(2**63), "stop": ["never"]}
+    penalties = {"presence_penalty": 0.5, "frequency_penalty": -0.5, "repetition_penalty": 1.1}
+    answer = httpx.post(f"{server.url}/generate", json=body | penalties | {"max_tokens": 8})
+    assert answer.status_code == 200
+    assert answer.text.strip()
+
+
+def test_more_tokens_than_fit_are_all_that_fit(server: Server) -> None:
+    with httpx.stream("POST", f"{server.url}/generate", json={"prompt": "on", "max_tokens": 1_000_000}) as answer:
+        assert answer.status_code == 200
+        assert next(answer.iter_bytes())
 
 
 def test_the_openapi_page_documents_it(server: Server) -> None:

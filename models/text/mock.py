@@ -12,6 +12,7 @@ import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from models.base import Load, Receive, Scope, Send, TextChunk, TextRequest
@@ -76,9 +77,16 @@ class MockTextEngine:
         await self._routes(scope, receive, send)
 
     async def generate(self, request: TextRequest) -> AsyncGenerator[TextChunk, None]:
-        async with aclosing(self.pieces(self.admit(request))) as pieces:
+        async with aclosing(self.pieces(self.admit(self._capped(request)))) as pieces:
             async for piece in pieces:
                 yield TextChunk(piece.text, piece.tokens, piece.finish_reason)
+
+    def _capped(self, request: TextRequest) -> TextRequest:
+        """Asking for more than fits is refused by vLLM's OpenAI routes; where only text is streamed it means: up to the end."""
+        asked = request.sampling.max_tokens
+        if asked is None:
+            return request
+        return replace(request, sampling=replace(request.sampling, max_tokens=min(asked, self.settings.max_model_len)))
 
     def admit(self, request: TextRequest) -> Prompt:
         """Refuse what cannot be served: InvalidInput, ContextTooLong; EngineDied or NotReady when there is no engine to serve it."""
