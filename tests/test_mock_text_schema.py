@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from models.text.mock_schema import instance
+from models.errors import InvalidInput
+from models.text.mock_schema import answer, instance
 
 
 class City(BaseModel):
@@ -49,3 +50,24 @@ def test_the_smallest_value(schema: dict[str, Any], expected: Any) -> None:
 
 def test_a_schema_without_end_ends() -> None:
     assert instance({"$ref": "#"}) is None
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"oneOf": [1]},
+        {"allOf": [5]},
+        {"$ref": 5},
+        {"enum": 5},
+        {"type": []},
+        {"type": "object", "properties": 5, "required": ["a"]},
+        {"type": "number", "multipleOf": 0},
+        {"type": "integer", "minimum": "a"},
+        {"type": "string", "minLength": 10**12},
+        {"type": "array", "minItems": 10**12},
+    ],
+    ids=str,
+)
+def test_what_is_no_schema_is_refused(schema: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="JSON schema"):
+        answer(schema)

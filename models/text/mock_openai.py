@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -16,7 +16,7 @@ from models.text.mock_frames import ChatFrames, CompletionFrames, Frames, Head, 
 from models.text.mock_prose import split
 from models.text.mock_replies import Choice, Reply
 from models.text.mock_requests import ChatRequest, CompletionRequest, StreamOptions, TokenizeRequest, Wanted, check_choices, parse
-from models.text.mock_schema import instance
+from models.text.mock_schema import answer as fitting
 
 if TYPE_CHECKING:
     from models.text.mock import MockTextEngine, Prompt
@@ -88,7 +88,8 @@ class OpenAIRoutes:
         head = self._head(name, "chat.completion.chunk" if wanted.stream else "chat.completion")
         tool = wanted.forced_tool()
         schema = (tool.parameters or ANY_OBJECT) if tool else wanted.schema_to_fit()
-        choices = [self._choice(wanted, prompt, index, _chat_frames(wanted, head, index), schema) for index in range(wanted.choices)]
+        said = None if schema is None else fitting(schema)
+        choices = [self._choice(wanted, prompt, index, _chat_frames(wanted, head, index), said) for index in range(wanted.choices)]
         return Reply(head, choices, prompt.tokens, wanted.stream_options or StreamOptions())
 
     def _completion_reply(self, wanted: CompletionRequest, name: str) -> Reply:
@@ -98,15 +99,16 @@ class OpenAIRoutes:
             self._engine.admit(TextRequest(f"{name}-{number}", prompt=text, sampling=sampling))
             for number, text in enumerate(wanted.prompts())
         ]
+        schema = wanted.schema_to_fit()
+        said = None if schema is None else fitting(schema)
         choices = [
-            self._choice(wanted, prompt, index, CompletionFrames(head, index, prompt.text if wanted.echo else ""), wanted.schema_to_fit())
+            self._choice(wanted, prompt, index, CompletionFrames(head, index, prompt.text if wanted.echo else ""), said)
             for index, prompt in enumerate(prompt for prompt in prompts for _ in range(wanted.choices))
         ]
         return Reply(head, choices, sum(prompt.tokens for prompt in prompts), wanted.stream_options or StreamOptions())
 
-    def _choice(self, wanted: Wanted, prompt: Prompt, index: int, frames: Frames, schema: dict[str, Any] | None) -> Choice:
+    def _choice(self, wanted: Wanted, prompt: Prompt, index: int, frames: Frames, said: str | None) -> Choice:
         at_least = self._engine.settings.max_model_len if wanted.ignore_eos else wanted.min_tokens
-        said = None if schema is None else orjson.dumps(instance(schema)).decode()
         pieces = self._engine.pieces(prompt, choice=index % wanted.choices, at_least=at_least, reply=said)
         return Choice(prompt.tokens, pieces, frames)
 

@@ -15,6 +15,8 @@ from models.errors import InvalidInput
 
 INT64 = 2**63
 REPORTED = 10
+MOST_CHOICES = 16384
+"""vLLM's VLLM_MAX_N_SEQUENCES."""
 # What a mock without a vocabulary cannot give. Refused, because an answer without it would look like a success.
 UNSUPPORTED = (
     "logprobs",
@@ -168,6 +170,8 @@ def parse(kind: type[Body], body: bytes) -> Body:
 def check_choices(wanted: Wanted) -> None:
     if wanted.choices < 1:
         raise InvalidInput(f"n must be at least 1, got {wanted.choices}.")
+    if wanted.choices > MOST_CHOICES:
+        raise InvalidInput(f"n must be at most {MOST_CHOICES}, got {wanted.choices}.")
     if wanted.choices > 1 and wanted.temperature == 0:
         raise InvalidInput(f"n must be 1 when using greedy sampling, got {wanted.choices}.")
 
@@ -231,7 +235,7 @@ def _check_tools(raw: Mapping[str, Any]) -> None:
         if choice not in ("auto", "required"):
             problem = f'Invalid value for `tool_choice`: {choice}! Only named tools, "none", "auto" or "required" are supported.'
             raise _together(problem, "tool_choice")
-    elif _name(choice) not in [_name(tool) for tool in tools]:
+    elif isinstance(tools, list) and _name(choice) not in [_name(tool) for tool in tools]:
         raise _together("The tool specified in `tool_choice` does not match any of the specified `tools`", "tool_choice")
 
 

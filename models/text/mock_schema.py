@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
+from models.errors import InvalidInput
+
 DEPTH = 16
+MOST = 10_000
+"""Items or characters that a schema may ask for at least."""
 EMPTY: dict[str, Any] = {"null": None, "boolean": False}
+
+
+def answer(schema: Any) -> str:
+    """JSON that fits the schema. Raises InvalidInput for one that is none."""
+    try:
+        return orjson.dumps(instance(schema)).decode()
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InvalidInput(f"expected a JSON schema, and this one cannot be followed: {type(error).__name__}: {error}") from error
 
 
 def instance(schema: Any, root: Any = None, depth: int = 0) -> Any:
@@ -34,7 +48,7 @@ def _plain(schema: dict[str, Any], root: Any, depth: int) -> Any:
     if kind == "object":
         return _object(schema, root, depth)
     if kind == "array":
-        return [instance(schema.get("items", {}), root, depth + 1) for _ in range(schema.get("minItems", 0))]
+        return [instance(schema.get("items", {}), root, depth + 1) for _ in range(_least(schema, "minItems"))]
     if kind == "string":
         return _string(schema)
     return _number(schema, kind) if kind in {"integer", "number"} else EMPTY.get(kind)
@@ -53,7 +67,14 @@ def _object(schema: dict[str, Any], root: Any, depth: int) -> dict[str, Any]:
 
 
 def _string(schema: dict[str, Any]) -> str:
-    return "mock"[: schema.get("maxLength", 4)].ljust(schema.get("minLength", 0), "k")
+    return "mock"[: schema.get("maxLength", 4)].ljust(_least(schema, "minLength"), "k")
+
+
+def _least(schema: dict[str, Any], key: str) -> int:
+    least: int = schema.get(key, 0)
+    if least > MOST:
+        raise ValueError(f"{key} is {least}, and the mock makes at most {MOST}")
+    return least
 
 
 def _number(schema: dict[str, Any], kind: str) -> float:
