@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -58,7 +59,8 @@ def body(error: BaseException) -> dict[str, Any]:
 
 
 def text(error: BaseException) -> str:
-    return orjson.dumps(body(error)).decode()
+    # Not orjson: a message may quote what came, and JSON's escapes let a client send what is not UTF-8.
+    return json.dumps(body(error))
 
 
 def headers(error: BaseException) -> dict[str, str]:

@@ -13,28 +13,24 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api import errors, metrics
-from api.requests import request_id
 from api.runtime import Runtime
-from api.speech import check_text
 from api.streaming import cancel
+from api.utterance import Delivery, check_text, utter
 from models.base import Voice
 from models.errors import FiresideError, InvalidInput, NotReady, Overloaded
 from voice.encode import Format, ThreadedEncoder
-from voice.speak import SentenceAudio, SentenceEnded, SentenceStarted, speak
+from voice.speak import SentenceAudio, SentenceEnded, SentenceStarted, SpeechEvent
 
 MAX_QUEUED_TEXTS = 32
 
 
-class Options(BaseModel):
+class Options(Delivery):
     """What a text is spoken with. A field that is left out keeps its value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     voice: str | None = None
     format: Format = "pcm"
-    speed: Annotated[float, Field(ge=0.25, le=4)] = 1.0
-    seed: int | None = None
-    normalize: bool = True
     events: bool = False
 
 
@@ -168,45 +164,15 @@ class Session:
 
     async def _speak(self, text: str, options: Options) -> None:
         with metrics.speech("/ws") as timeline:
-            async with aclosing(self._events(text, options)) as events:
+            voice = self._check_voice(options)
+            spoken = utter(self.runtime, text, voice, options, self.socket.scope, timeline, "text")
+            async with aclosing(_encoded(spoken, options.format, voice.rate)) as events:
                 async for event in events:
                     if isinstance(event, bytes):
                         timeline.item()
                         await self.socket.send_bytes(event)
-                    elif isinstance(event, SentenceAudio):
-                        timeline.seconds += event.audio.seconds
                     elif options.events:
                         await self._send(_describe(event))
-
-    async def _events(self, text: str, options: Options) -> AsyncGenerator[SentenceStarted | SentenceEnded | SentenceAudio | bytes, None]:
-        """The sentences' events, with the encoded bytes of each piece of audio behind it."""
-        catalog, scheduler = self.runtime.require_speech()
-        voice = catalog.find(options.voice)
-        spoken = speak(
-            text,
-            owner=self._owner(),
-            voice=voice,
-            speed=options.speed,
-            seed=options.seed,
-            scheduler=scheduler,
-            lookahead=self.runtime.settings.speech.lookahead,
-            normalize=options.normalize,
-        )
-        encoder = ThreadedEncoder(options.format, voice.rate)
-        try:
-            async with aclosing(spoken):
-                async for event in spoken:
-                    yield event
-                    if isinstance(event, SentenceAudio) and (piece := await encoder.encode(event.audio)):
-                        yield piece
-            if piece := await encoder.close():
-                yield piece
-        finally:
-            await encoder.close()
-
-    def _owner(self) -> str:
-        self.utterances += 1
-        return f"{request_id(self.socket.scope)}.{self.utterances}"
 
     async def _refuse(self, error: FiresideError) -> None:
         await self._send({"type": "error", **errors.body(error)})
@@ -217,6 +183,26 @@ class Session:
 
 def _merged(options: Options, change: Options) -> Options:
     return options.model_copy(update=change.model_dump(include=change.model_fields_set & Options.model_fields.keys()))
+
+
+async def _encoded(
+    events: AsyncGenerator[SpeechEvent, None],
+    format: Format,  # noqa: A002 (the client's word for it)
+    rate: int,
+) -> AsyncGenerator[SentenceStarted | SentenceEnded | bytes, None]:
+    """The events, with encoded bytes in the place of audio."""
+    encoder = ThreadedEncoder(format, rate)
+    try:
+        async with aclosing(events):
+            async for event in events:
+                if not isinstance(event, SentenceAudio):
+                    yield event
+                elif piece := await encoder.encode(event.audio):
+                    yield piece
+        if piece := await encoder.close():
+            yield piece
+    finally:
+        await encoder.close()
 
 
 def _describe(event: SentenceStarted | SentenceEnded) -> dict[str, Any]:
