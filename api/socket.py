@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from api import errors, metrics
 from api.runtime import Runtime
-from api.streaming import cancel
+from api.streaming import GONE, Cancelled, cancel
 from api.utterance import Delivery, check_text, utter
 from models.base import Voice
 from models.errors import FiresideError, InvalidInput, NotReady, Overloaded
@@ -64,15 +64,16 @@ def router(runtime: Runtime) -> APIRouter:
 
 
 def parse(frame: str) -> Config | Speak | Cancel | None:
-    """A JSON object is a message; anything else is plain text to speak (None). Raises InvalidInput."""
-    try:
-        content = orjson.loads(frame)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(content, dict):
+    """A frame that begins as a JSON object is a message; anything else is plain text to speak (None). Raises InvalidInput."""
+    if not frame.lstrip().startswith("{"):
         return None
     try:
-        return Message.validate_python(content)
+        return Message.validate_python(orjson.loads(frame))
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(
+            f"got a frame that begins with {{ and is not JSON ({error}): expected a message of type config, speak or cancel. "
+            'To speak a text that begins so, send {"type": "speak", "text": ...}.'
+        ) from error
     except ValidationError as error:
         raise errors.explain_validation(error.errors()) from error
 
@@ -86,24 +87,30 @@ class Session:
         self.options = Options()
         self.texts: asyncio.Queue[tuple[str, Options]] = asyncio.Queue(MAX_QUEUED_TEXTS)
         self.speaking: asyncio.Task[None] | None = None
-        self.utterances = 0
+        self.cancelling = False
 
     async def run(self) -> None:
+        """Until the client leaves; then nothing of it is left."""
         try:
             self.runtime.require_speech()
         except NotReady as error:
-            await self._refuse(error)
-            await self.socket.close(errors.refusal(error).close, "speech is not ready")
+            await self._end(error)
             return
-        reader, speaker = asyncio.create_task(self._read()), asyncio.create_task(self._speak_all())
         try:
-            await asyncio.wait({reader, speaker}, return_when=asyncio.FIRST_COMPLETED)
+            await self._serve()
+        except GONE:
+            pass
+        except Exception as error:
+            await self._end(error)
+
+    async def _serve(self) -> None:
+        tasks = asyncio.create_task(self._read()), asyncio.create_task(self._speak_all())
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await cancel(reader, speaker)
-        for task in (reader, speaker):
-            failure = None if task.cancelled() else task.exception()
-            if failure and not isinstance(failure, WebSocketDisconnect):
-                raise failure
+            await cancel(*tasks)
+        for task in done:
+            task.result()
 
     async def _read(self) -> None:
         while True:
@@ -143,24 +150,38 @@ class Session:
         return self.runtime.require_speech()[0].find(options.voice)
 
     async def _cancel(self) -> None:
-        while not self.texts.empty():
-            self.texts.get_nowait()
+        self.cancelling = True
         if self.speaking:
             await cancel(self.speaking)
+        await self.texts.join()
+        self.cancelling = False
 
     async def _speak_all(self) -> None:
         while True:
             text, options = await self.texts.get()
-            self.speaking = asyncio.create_task(self._speak(text, options))
-            # A cancelled utterance ends here too: the socket lives on.
-            await asyncio.wait({self.speaking})
-            failure = None if self.speaking.cancelled() else self.speaking.exception()
-            if isinstance(failure, FiresideError):
-                await self._refuse(failure)
-            elif failure:
-                raise failure
+            cancelled = False
+            try:
+                await self._speak_unless_cancelled(text, options)
+            except Cancelled:
+                cancelled = True
+            except FiresideError as error:
+                await self._refuse(error)
             if options.events:
-                await self._send({"type": "done", "cancelled": self.speaking.cancelled()})
+                await self._send({"type": "done", "cancelled": cancelled})
+            self.texts.task_done()
+
+    async def _speak_unless_cancelled(self, text: str, options: Options) -> None:
+        """In a task of its own, so that a cancel ends this text and not the socket: Cancelled is raised then."""
+        if self.cancelling:
+            raise Cancelled
+        self.speaking = asyncio.create_task(self._speak(text, options))
+        try:
+            await asyncio.wait({self.speaking})
+        finally:
+            await cancel(self.speaking)
+        if self.speaking.cancelled():
+            raise Cancelled
+        self.speaking.result()
 
     async def _speak(self, text: str, options: Options) -> None:
         with metrics.speech("/ws") as timeline:
@@ -174,7 +195,14 @@ class Session:
                     elif options.events:
                         await self._send(_describe(event))
 
-    async def _refuse(self, error: FiresideError) -> None:
+    async def _end(self, error: Exception) -> None:
+        """Say why before closing. The client may have left meanwhile."""
+        how = errors.refusal(error)
+        with suppress(*GONE):
+            await self._refuse(error)
+            await self.socket.close(how.close, how.code)
+
+    async def _refuse(self, error: Exception) -> None:
         await self._send({"type": "error", **errors.body(error)})
 
     async def _send(self, message: dict[str, Any]) -> None:

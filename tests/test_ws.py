@@ -20,6 +20,7 @@ from tests.servers import Server
 pytestmark = pytest.mark.anyio
 TEXT = "The first sentence is here. The second one follows it. And a third."
 ENDLESS = "This one goes on for ever. "
+RUNNING, WAITING = 'fireside_running{engine="speech"}', 'fireside_waiting{engine="speech"}'
 
 
 def opened(server: Server, **options: Any) -> connect:
@@ -118,16 +119,32 @@ async def test_a_format_is_one_stream(ws: ClientConnection) -> None:
     assert audio.count(b"RIFF") == 1
 
 
-async def test_cancel_drops_what_waits_and_the_socket_lives(ws: ClientConnection, server: Server) -> None:
-    await send(ws, type="config", events=True)
-    for _ in range(5):
-        await ws.send(TEXT * 20)
-    await until(ws, "sentence.started")
+async def test_cancel_ends_every_text_with_done_and_the_socket_lives(hanging: Server) -> None:
+    async with opened(hanging) as ws:
+        for events in (True, True, False, True):
+            await send(ws, type="speak", text=ENDLESS, events=events)
+        await until(ws, "sentence.started")
+        await send(ws, type="cancel")
+        await send(ws, type="speak", text="After it.", events=True)
+        events, _ = await until(ws, "sentence.started")
+        assert events[:-1] == [{"type": "done", "cancelled": True}] * 3
+        assert events[-1]["text"] == "After it."
+
+
+async def test_cancel_makes_room_for_as_many_texts_as_before(hanging: Server) -> None:
+    async with opened(hanging) as ws:
+        for _ in range(2):
+            for _ in range(32):
+                await send(ws, type="speak", text=ENDLESS, events=True)
+            await send(ws, type="cancel")
+        events = [event for _ in range(64) for event in (await until(ws, "done"))[0]]
+        assert "error" not in {event["type"] for event in events}
+
+
+async def test_cancel_while_idle_does_nothing(ws: ClientConnection) -> None:
     await send(ws, type="cancel")
-    events, _ = await until(ws, "done")
-    assert events[-1]["cancelled"] is True
-    await ws.send("After it.")
-    assert (await until(ws, "done"))[0][0]["text"] == "After it."
+    await send(ws, type="speak", text="Next.", events=True)
+    assert [event["type"] for event in (await until(ws, "done"))[0]] == ["sentence.started", "sentence.ended", "done"]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +159,9 @@ async def test_cancel_drops_what_waits_and_the_socket_lives(ws: ClientConnection
         ("   ", "text is empty"),
         ("x" * 4097, "at most 4096"),
         (b"\x00\x01", "binary frame"),
+        (' {"type": "speak", "text": "cut of', "begins with { and is not JSON"),
+        ("{not json}", 'send {"type": "speak", "text": ...}'),
+        ('{"type": "speak", "text": "Hi \\ud83d there."}', "surrogate"),
         ("***", "text has nothing that can be spoken"),
         ('{"type": "speak", "text": "😀", "normalize": false}', "text has nothing that can be spoken"),
     ],
@@ -165,15 +185,23 @@ async def test_a_brace_in_a_speak_message_is_spoken(ws: ClientConnection) -> Non
     assert await spoken(ws, "{so it is}")
 
 
-async def test_closing_the_socket_stops_the_work(server: Server) -> None:
-    async with connect(server.url.replace("http", "ws") + "/ws") as ws:
-        await ws.send(TEXT * 50)
-        await ws.recv()
-    for _ in range(200):
-        if server.metric('fireside_running{engine="speech"}') == 0 == server.metric('fireside_waiting{engine="speech"}'):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("work went on for a socket that was closed")
+async def test_closing_the_socket_stops_the_work(hanging: Server) -> None:
+    async with opened(hanging) as ws:
+        for _ in range(3):
+            await ws.send(ENDLESS * 4)
+        hanging.until(RUNNING, 2)
+        hanging.until(WAITING, 2)
+    hanging.until(RUNNING, 0)
+    hanging.until(WAITING, 0)
+
+
+async def test_sockets_with_the_same_request_id_do_not_meet(hanging: Server) -> None:
+    same = {"additional_headers": {"x-request-id": "same"}}
+    async with opened(hanging, **same) as one, opened(hanging, **same) as other:
+        await one.send(ENDLESS)
+        await one.recv()
+        assert await spoken(other, "Hello.")
+        assert other.response.headers["x-request-id"] == "same"  # type: ignore[union-attr]
 
 
 async def test_many_sockets_each_get_their_own(server: Server) -> None:
