@@ -36,6 +36,7 @@ _REFUSALS: tuple[tuple[type[BaseException], Refusal], ...] = (
     (errors.UnknownModel, Refusal(HTTPStatus.NOT_FOUND, "invalid_request_error", "model_not_found", 1007)),
     (errors.UnknownVoice, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", "voice_not_found", 1007)),
     (errors.InvalidInput, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", None, 1007)),
+    (RequestValidationError, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", None, 1007)),
     (errors.NotReady, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "server_error", "not_ready", 1013)),
     (errors.Overloaded, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "server_error", "overloaded", 1013)),
     (errors.EngineTimeout, Refusal(HTTPStatus.GATEWAY_TIMEOUT, "server_error", "engine_timeout", 1011)),

@@ -94,6 +94,7 @@ class Session:
         try:
             self.runtime.require_speech()
         except NotReady as error:
+            metrics.refused("/ws", error)
             await self._end(error)
             return
         try:
@@ -109,6 +110,8 @@ class Session:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancel(*tasks)
+            for _ in range(self.texts.qsize()):
+                metrics.refused("/ws", Cancelled())
         for task in done:
             task.result()
 
@@ -120,6 +123,7 @@ class Session:
             try:
                 await self._take(frame)
             except FiresideError as error:
+                metrics.refused("/ws", error)
                 await self._refuse(error)
 
     async def _take(self, frame: Any) -> None:
@@ -161,7 +165,8 @@ class Session:
             text, options = await self.texts.get()
             cancelled = False
             try:
-                await self._speak_unless_cancelled(text, options)
+                with metrics.counted("/ws"):
+                    await self._speak_unless_cancelled(text, options)
             except Cancelled:
                 cancelled = True
             except FiresideError as error:

@@ -40,7 +40,7 @@ class SpeechRequest(Delivery):
 
 
 def router(runtime: Runtime) -> APIRouter:
-    routes = APIRouter()
+    routes = APIRouter(route_class=metrics.CountedRoute)
 
     @routes.post("/v1/audio/speech", response_class=Response, responses={200: {"content": {kind: {} for kind in CONTENT_TYPES.values()}}})
     async def speech(wanted: SpeechRequest, request: Request) -> Response:
@@ -63,7 +63,7 @@ def _voice_name(voice: str | VoiceId | None) -> str | None:
 
 
 async def _encoded(runtime: Runtime, wanted: SpeechRequest, voice: Voice, scope: Scope) -> AsyncGenerator[bytes, None]:
-    with metrics.speech("/v1/audio/speech") as timeline:
+    with metrics.counted("/v1/audio/speech"), metrics.speech("/v1/audio/speech") as timeline:
         audio = _audio(utter(runtime, wanted.input, voice, wanted, scope, timeline))
         async with aclosing(audio), aclosing(encode_stream(audio, wanted.response_format, voice.rate)) as encoded:
             async for piece in encoded:
