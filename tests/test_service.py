@@ -61,6 +61,14 @@ def test_an_unknown_route_is_told_as_openai_does(server: Server) -> None:
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
+def test_our_routes_go_around_bentoml_s_wrappers(server: Server) -> None:
+    httpx.post(f"{server.url}/generate", json={"prompt": "Hello.", "max_tokens": 1})
+    server.get("/v1/models")
+    counted = [line for line in server.get("/metrics").text.splitlines() if line.startswith("bentoml_service_request_total")]
+    assert any('endpoint="/generate"' in line for line in counted)
+    assert not any('endpoint="/v1' in line for line in counted)
+
+
 def test_mock_mode_imports_nothing_heavy() -> None:
     code = f"import service, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
