@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -35,6 +36,7 @@ _REFUSALS: tuple[tuple[type[BaseException], Refusal], ...] = (
     (errors.UnknownModel, Refusal(HTTPStatus.NOT_FOUND, "invalid_request_error", "model_not_found", 1007)),
     (errors.UnknownVoice, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", "voice_not_found", 1007)),
     (errors.InvalidInput, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", None, 1007)),
+    (RequestValidationError, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", None, 1007)),
     (errors.NotReady, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "server_error", "not_ready", 1013)),
     (errors.Overloaded, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "server_error", "overloaded", 1013)),
     (errors.EngineTimeout, Refusal(HTTPStatus.GATEWAY_TIMEOUT, "server_error", "engine_timeout", 1011)),
@@ -58,7 +60,8 @@ def body(error: BaseException) -> dict[str, Any]:
 
 
 def text(error: BaseException) -> str:
-    return orjson.dumps(body(error)).decode()
+    # Not orjson: a message may quote what came, and JSON's escapes let a client send what is not UTF-8.
+    return json.dumps(body(error))
 
 
 def headers(error: BaseException) -> dict[str, str]:

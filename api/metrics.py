@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from api.errors import refusal
-from api.streaming import Disconnected
+from api.streaming import GONE, Cancelled, Stream
+from models.base import Audio, SpeechJob
+from voice.schedule import Synthesizer
 
 if TYPE_CHECKING:
     from api.runtime import Runtime
 
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)
+# Nothing went wrong: nobody wants the rest.
+_LEFT = (asyncio.CancelledError, GeneratorExit, Cancelled, ClientDisconnect, *GONE)
 _RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
 
 requests = Counter(
@@ -31,7 +39,7 @@ itl = Histogram(
 )
 ttfa = Histogram("fireside_ttfa_seconds", "Time to first audio: from the text to the first audio sent", ["route"], buckets=_SECONDS)
 rtf = Histogram(
-    "fireside_rtf", "Real-time factor: seconds of work per second of audio, one observation an utterance", ["route"], buckets=_RATIOS
+    "fireside_rtf", "Real-time factor: a sentence's share of the speech engine's time, in seconds per second of its audio", buckets=_RATIOS
 )
 audio_seconds = Counter("fireside_audio_seconds_total", "Seconds of audio sent", ["route"])
 
@@ -68,14 +76,63 @@ class TextTimeline(Timeline):
         return "ok" if self.finished else "cancelled"
 
 
+def outcome(error: BaseException) -> str:
+    """How a request ended that ended with this: one of a bounded set of words."""
+    if isinstance(error, _LEFT):
+        return "cancelled"
+    if isinstance(error, HTTPException):
+        return f"http_{error.status_code}"
+    how = refusal(error)
+    return how.code or how.type
+
+
+def refused(route: str, error: BaseException) -> None:
+    """Count a request that ended with this error."""
+    requests.labels(route, outcome(error)).inc()
+
+
+@contextmanager
+def counted(route: str) -> Iterator[None]:
+    """Count one request: ok, or by the error that it ends with."""
+    try:
+        yield
+    except BaseException as error:
+        refused(route, error)
+        raise
+    requests.labels(route, "ok").inc()
+
+
+class CountedRoute(APIRoute):
+    """A route whose requests are counted, those that FastAPI refuses too. A Stream is counted by whoever makes it, at its end."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def counting(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except BaseException as error:
+                refused(self.path, error)
+                raise
+            if not isinstance(response, Stream):
+                requests.labels(self.path, "ok").inc()
+            return response
+
+        return counting
+
+
 @contextmanager
 def text(route: str) -> Iterator[TextTimeline]:
-    """Count one text request by what was sent and, where it streamed, its TTFT and ITL."""
+    """Count one text request by what was sent or the error that it ends with and, where it streamed, its TTFT and ITL."""
     timeline = TextTimeline()
     try:
         yield timeline
-    finally:
+    except BaseException as error:
+        refused(route, error)
+        raise
+    else:
         requests.labels(route, timeline.outcome()).inc()
+    finally:
         if timeline.items:
             ttft.labels(route).observe(timeline.first - timeline.began)
         if timeline.items > 1:
@@ -90,30 +147,52 @@ class SpokenTimeline(Timeline):
 
 @contextmanager
 def speech(route: str) -> Iterator[SpokenTimeline]:
-    """Count one utterance: its TTFA, its RTF and its seconds of audio."""
-    with _outcome(route):
-        timeline = SpokenTimeline()
-        try:
-            yield timeline
-        finally:
-            audio_seconds.labels(route).inc(timeline.seconds)
+    """Observe one utterance: its TTFA and its seconds of audio."""
+    timeline = SpokenTimeline()
+    try:
+        yield timeline
+    finally:
+        audio_seconds.labels(route).inc(timeline.seconds)
         if timeline.items:
             ttfa.labels(route).observe(timeline.first - timeline.began)
-        if timeline.seconds:
-            rtf.labels(route).observe((timeline.last - timeline.began) / timeline.seconds)
 
 
-@contextmanager
-def _outcome(route: str) -> Iterator[None]:
-    try:
-        yield
-    except (asyncio.CancelledError, GeneratorExit, Disconnected):
-        requests.labels(route, "cancelled").inc()
-        raise
-    except Exception as error:
-        requests.labels(route, refusal(error).code or refusal(error).type).inc()
-        raise
-    requests.labels(route, "ok").inc()
+class MeasuredEngine:
+    """A speech engine whose RTF is observed, sentence by sentence.
+
+    The sentences inside it share its time, and each is charged its share: many at once do not make the engine look slow.
+    """
+
+    def __init__(self, engine: Synthesizer, clock: Callable[[], float] = perf_counter) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._inside = 0
+        self._work = 0.0
+        self._at = clock()
+
+    @property
+    def concurrency(self) -> int:
+        return self._engine.concurrency
+
+    async def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
+        began, seconds = self._enter(1), 0.0
+        try:
+            async with aclosing(self._engine.synthesize(job)) as made:
+                async for audio in made:
+                    seconds += audio.seconds
+                    yield audio
+        finally:
+            work = self._enter(-1) - began
+        if seconds:
+            rtf.observe(work / seconds)
+
+    def _enter(self, jobs: int) -> float:
+        """Seconds of work up to now for a job that has been inside from the first moment. Then so many more (or less) are inside."""
+        now = self._clock()
+        self._work += (now - self._at) / max(self._inside, 1)
+        self._at = now
+        self._inside += jobs
+        return self._work
 
 
 class EngineGauges(Collector):

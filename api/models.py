@@ -7,12 +7,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from api.metrics import CountedRoute
 from api.runtime import Runtime
 from models.errors import NotReady, UnknownModel
 
 
 def router(runtime: Runtime) -> APIRouter:
-    routes = APIRouter()
+    routes = APIRouter(route_class=CountedRoute)
     born = int(time.time())
 
     @routes.get("/v1/models")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from api.metrics import MeasuredEngine
 from models.base import Load, SpeechEngine, TextEngine
 from models.errors import EngineFailed, NotReady
 from models.host import EngineHost
@@ -25,7 +26,7 @@ class Runtime:
         self.settings = settings
         self.text = text
         self.speech = speech
-        self.scheduler = Scheduler(speech.engine, max_waiting=settings.speech.max_waiting) if speech else None
+        self.scheduler = Scheduler(MeasuredEngine(speech.engine), max_waiting=settings.speech.max_waiting) if speech else None
         self._starting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

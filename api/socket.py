@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from api import errors, metrics
-from api.requests import request_id
 from api.runtime import Runtime
-from api.speech import check_text
-from api.streaming import cancel
+from api.streaming import GONE, Cancelled, cancel
+from api.utterance import Delivery, check_text, utter
 from models.base import Voice
 from models.errors import FiresideError, InvalidInput, NotReady, Overloaded
 from voice.encode import Format, ThreadedEncoder
-from voice.speak import SentenceAudio, SentenceEnded, SentenceStarted, speak
+from voice.speak import SentenceAudio, SentenceEnded, SentenceStarted, SpeechEvent
 
 MAX_QUEUED_TEXTS = 32
 
 
-class Options(BaseModel):
+class Options(Delivery):
     """What a text is spoken with. A field that is left out keeps its value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     voice: str | None = None
     format: Format = "pcm"
-    speed: Annotated[float, Field(ge=0.25, le=4)] = 1.0
-    seed: int | None = None
-    normalize: bool = True
     events: bool = False
 
 
@@ -68,15 +64,16 @@ def router(runtime: Runtime) -> APIRouter:
 
 
 def parse(frame: str) -> Config | Speak | Cancel | None:
-    """A JSON object is a message; anything else is plain text to speak (None). Raises InvalidInput."""
-    try:
-        content = orjson.loads(frame)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(content, dict):
+    """A frame that begins as a JSON object is a message; anything else is plain text to speak (None). Raises InvalidInput."""
+    if not frame.lstrip().startswith("{"):
         return None
     try:
-        return Message.validate_python(content)
+        return Message.validate_python(orjson.loads(frame))
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(
+            f"got a frame that begins with {{ and is not JSON ({error}): expected a message of type config, speak or cancel. "
+            'To speak a text that begins so, send {"type": "speak", "text": ...}.'
+        ) from error
     except ValidationError as error:
         raise errors.explain_validation(error.errors()) from error
 
@@ -90,24 +87,33 @@ class Session:
         self.options = Options()
         self.texts: asyncio.Queue[tuple[str, Options]] = asyncio.Queue(MAX_QUEUED_TEXTS)
         self.speaking: asyncio.Task[None] | None = None
-        self.utterances = 0
+        self.cancelling = False
 
     async def run(self) -> None:
+        """Until the client leaves; then nothing of it is left."""
         try:
             self.runtime.require_speech()
         except NotReady as error:
-            await self._refuse(error)
-            await self.socket.close(errors.refusal(error).close, "speech is not ready")
+            metrics.refused("/ws", error)
+            await self._end(error)
             return
-        reader, speaker = asyncio.create_task(self._read()), asyncio.create_task(self._speak_all())
         try:
-            await asyncio.wait({reader, speaker}, return_when=asyncio.FIRST_COMPLETED)
+            await self._serve()
+        except GONE:
+            pass
+        except Exception as error:
+            await self._end(error)
+
+    async def _serve(self) -> None:
+        tasks = asyncio.create_task(self._read()), asyncio.create_task(self._speak_all())
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await cancel(reader, speaker)
-        for task in (reader, speaker):
-            failure = None if task.cancelled() else task.exception()
-            if failure and not isinstance(failure, WebSocketDisconnect):
-                raise failure
+            await cancel(*tasks)
+            for _ in range(self.texts.qsize()):
+                metrics.refused("/ws", Cancelled())
+        for task in done:
+            task.result()
 
     async def _read(self) -> None:
         while True:
@@ -117,6 +123,7 @@ class Session:
             try:
                 await self._take(frame)
             except FiresideError as error:
+                metrics.refused("/ws", error)
                 await self._refuse(error)
 
     async def _take(self, frame: Any) -> None:
@@ -147,68 +154,60 @@ class Session:
         return self.runtime.require_speech()[0].find(options.voice)
 
     async def _cancel(self) -> None:
-        while not self.texts.empty():
-            self.texts.get_nowait()
+        self.cancelling = True
         if self.speaking:
             await cancel(self.speaking)
+        await self.texts.join()
+        self.cancelling = False
 
     async def _speak_all(self) -> None:
         while True:
             text, options = await self.texts.get()
-            self.speaking = asyncio.create_task(self._speak(text, options))
-            # A cancelled utterance ends here too: the socket lives on.
-            await asyncio.wait({self.speaking})
-            failure = None if self.speaking.cancelled() else self.speaking.exception()
-            if isinstance(failure, FiresideError):
-                await self._refuse(failure)
-            elif failure:
-                raise failure
+            cancelled = False
+            try:
+                with metrics.counted("/ws"):
+                    await self._speak_unless_cancelled(text, options)
+            except Cancelled:
+                cancelled = True
+            except FiresideError as error:
+                await self._refuse(error)
             if options.events:
-                await self._send({"type": "done", "cancelled": self.speaking.cancelled()})
+                await self._send({"type": "done", "cancelled": cancelled})
+            self.texts.task_done()
+
+    async def _speak_unless_cancelled(self, text: str, options: Options) -> None:
+        """In a task of its own, so that a cancel ends this text and not the socket: Cancelled is raised then."""
+        if self.cancelling:
+            raise Cancelled
+        self.speaking = asyncio.create_task(self._speak(text, options))
+        try:
+            await asyncio.wait({self.speaking})
+        finally:
+            await cancel(self.speaking)
+        if self.speaking.cancelled():
+            raise Cancelled
+        self.speaking.result()
 
     async def _speak(self, text: str, options: Options) -> None:
         with metrics.speech("/ws") as timeline:
-            async with aclosing(self._events(text, options)) as events:
+            voice = self._check_voice(options)
+            spoken = utter(self.runtime, text, voice, options, self.socket.scope, timeline, "text")
+            async with aclosing(_encoded(spoken, options.format, voice.rate)) as events:
                 async for event in events:
                     if isinstance(event, bytes):
                         timeline.item()
                         await self.socket.send_bytes(event)
-                    elif isinstance(event, SentenceAudio):
-                        timeline.seconds += event.audio.seconds
                     elif options.events:
                         await self._send(_describe(event))
 
-    async def _events(self, text: str, options: Options) -> AsyncGenerator[SentenceStarted | SentenceEnded | SentenceAudio | bytes, None]:
-        """The sentences' events, with the encoded bytes of each piece of audio behind it."""
-        catalog, scheduler = self.runtime.require_speech()
-        voice = catalog.find(options.voice)
-        spoken = speak(
-            text,
-            owner=self._owner(),
-            voice=voice,
-            speed=options.speed,
-            seed=options.seed,
-            scheduler=scheduler,
-            lookahead=self.runtime.settings.speech.lookahead,
-            normalize=options.normalize,
-        )
-        encoder = ThreadedEncoder(options.format, voice.rate)
-        try:
-            async with aclosing(spoken):
-                async for event in spoken:
-                    yield event
-                    if isinstance(event, SentenceAudio) and (piece := await encoder.encode(event.audio)):
-                        yield piece
-            if piece := await encoder.close():
-                yield piece
-        finally:
-            await encoder.close()
+    async def _end(self, error: Exception) -> None:
+        """Say why before closing. The client may have left meanwhile."""
+        how = errors.refusal(error)
+        with suppress(*GONE):
+            await self._refuse(error)
+            await self.socket.close(how.close, how.code)
 
-    def _owner(self) -> str:
-        self.utterances += 1
-        return f"{request_id(self.socket.scope)}.{self.utterances}"
-
-    async def _refuse(self, error: FiresideError) -> None:
+    async def _refuse(self, error: Exception) -> None:
         await self._send({"type": "error", **errors.body(error)})
 
     async def _send(self, message: dict[str, Any]) -> None:
@@ -217,6 +216,26 @@ class Session:
 
 def _merged(options: Options, change: Options) -> Options:
     return options.model_copy(update=change.model_dump(include=change.model_fields_set & Options.model_fields.keys()))
+
+
+async def _encoded(
+    events: AsyncGenerator[SpeechEvent, None],
+    format: Format,  # noqa: A002 (the client's word for it)
+    rate: int,
+) -> AsyncGenerator[SentenceStarted | SentenceEnded | bytes, None]:
+    """The events, with encoded bytes in the place of audio."""
+    encoder = ThreadedEncoder(format, rate)
+    try:
+        async with aclosing(events):
+            async for event in events:
+                if not isinstance(event, SentenceAudio):
+                    yield event
+                elif piece := await encoder.encode(event.audio):
+                    yield piece
+        if piece := await encoder.close():
+            yield piece
+    finally:
+        await encoder.close()
 
 
 def _describe(event: SentenceStarted | SentenceEnded) -> dict[str, Any]:

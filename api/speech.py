@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from api import metrics
-from api.requests import request_id
 from api.runtime import Runtime
 from api.streaming import Stream
-from models.base import Audio, Voice
-from models.errors import InvalidInput
+from api.utterance import Delivery, check_text, utter
+from models.base import Audio, Scope, Voice
 from voice.encode import CONTENT_TYPES, Format, encode_stream
-from voice.speak import SentenceAudio, speak
+from voice.speak import SentenceAudio, SpeechEvent
 
 
 class VoiceId(BaseModel):
     id: str
 
 
-class SpeechRequest(BaseModel):
+class SpeechRequest(Delivery):
     """OpenAI's request; `instructions` is accepted, as its clients send it, and has no effect on voices that take none."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     model: str
     """A speech model of GET /v1/models, or an alias such as tts-1."""
@@ -37,26 +34,20 @@ class SpeechRequest(BaseModel):
     """A voice of GET /v1/audio/voices, or an alias such as alloy. Without one: the default voice."""
     response_format: Format = "mp3"
     """pcm is signed 16-bit little-endian, mono, 24 kHz."""
-    speed: Annotated[float, Field(ge=0.25, le=4)] = 1.0
-    """1 is the voice's own pace."""
     stream_format: Literal["audio"] = "audio"
     """Raw audio, as it is made."""
     instructions: str | None = None
-    seed: int | None = None
-    """The same seed, text, voice and speed give the same audio."""
-    normalize: bool = True
-    """Read numbers, dates, abbreviations and the like as a person would."""
 
 
 def router(runtime: Runtime) -> APIRouter:
-    routes = APIRouter()
+    routes = APIRouter(route_class=metrics.CountedRoute)
 
     @routes.post("/v1/audio/speech", response_class=Response, responses={200: {"content": {kind: {} for kind in CONTENT_TYPES.values()}}})
     async def speech(wanted: SpeechRequest, request: Request) -> Response:
         catalog, _ = runtime.require_speech()
         voice = catalog.find(_voice_name(wanted.voice), wanted.model)
         check_text(wanted.input, runtime.settings.speech.max_chars)
-        content = _encoded(runtime, wanted, voice, request_id(request.scope))
+        content = _encoded(runtime, wanted, voice, request.scope)
         return Stream(content, media_type=CONTENT_TYPES[wanted.response_format])
 
     @routes.get("/v1/audio/voices")
@@ -67,44 +58,23 @@ def router(runtime: Runtime) -> APIRouter:
     return routes
 
 
-def check_text(text: str, max_chars: int, param: str = "input") -> None:
-    if not text.strip():
-        raise InvalidInput(f"{param} is empty: expected text to speak.", param=param)
-    if len(text) > max_chars:
-        raise InvalidInput(f"{param} has {len(text)} characters: at most {max_chars} are taken. Send it in parts.", param=param)
-
-
 def _voice_name(voice: str | VoiceId | None) -> str | None:
     return voice.id if isinstance(voice, VoiceId) else voice
 
 
-async def _encoded(runtime: Runtime, wanted: SpeechRequest, voice: Voice, owner: str) -> AsyncGenerator[bytes, None]:
-    with metrics.speech("/v1/audio/speech") as timeline:
-        audio = _samples(runtime, wanted, voice, owner, timeline)
+async def _encoded(runtime: Runtime, wanted: SpeechRequest, voice: Voice, scope: Scope) -> AsyncGenerator[bytes, None]:
+    with metrics.counted("/v1/audio/speech"), metrics.speech("/v1/audio/speech") as timeline:
+        audio = _audio(utter(runtime, wanted.input, voice, wanted, scope, timeline))
         async with aclosing(audio), aclosing(encode_stream(audio, wanted.response_format, voice.rate)) as encoded:
             async for piece in encoded:
                 timeline.item()
                 yield piece
 
 
-async def _samples(
-    runtime: Runtime, wanted: SpeechRequest, voice: Voice, owner: str, timeline: metrics.SpokenTimeline
-) -> AsyncGenerator[Audio, None]:
-    _, scheduler = runtime.require_speech()
-    events = speak(
-        wanted.input,
-        owner=owner,
-        voice=voice,
-        speed=wanted.speed,
-        seed=wanted.seed,
-        scheduler=scheduler,
-        lookahead=runtime.settings.speech.lookahead,
-        normalize=wanted.normalize,
-    )
+async def _audio(events: AsyncGenerator[SpeechEvent, None]) -> AsyncGenerator[Audio, None]:
     async with aclosing(events):
         async for event in events:
             if isinstance(event, SentenceAudio):
-                timeline.seconds += event.audio.seconds
                 yield event.audio
 
 

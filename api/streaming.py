@@ -8,14 +8,21 @@ from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
 from starlette.responses import Response
+from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 
 from api import errors
 from models.base import Receive, Scope, Send
 
 T = TypeVar("T")
+GONE = (WebSocketDisconnect, WebSocketDisconnected)
+"""What a send to a socket raises whose client has left: at first, and from then on."""
 
 
-class Disconnected(Exception):
+class Cancelled(Exception):
+    """The client does not want the rest."""
+
+
+class Disconnected(Cancelled):
     """The client left before the work was done."""
 
 

@@ -47,6 +47,7 @@ class TextGateway:
         try:
             engine = self.runtime.require_text()
         except NotReady as error:
+            metrics.refused(self.route, error)
             await errors.response(error)(scope, receive, send)
             return
         with metrics.text(self.route) as timeline:

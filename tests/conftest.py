@@ -34,3 +34,11 @@ def slow_server() -> Iterator[Server]:
     """A minute to the first token: time to leave before it."""
     with serve("mock", FIRESIDE_TEXT__MOCK__TTFT="60", FIRESIDE_SPEECH__ENGINE="none") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def hanging() -> Iterator[Server]:
+    """Speech makes two sentences at once, and of one that says for ever it makes 0.3 s and no end. Text is slow."""
+    fault = {"FIRESIDE_SPEECH__MOCK__FAULT__KIND": "hang", "FIRESIDE_SPEECH__MOCK__FAULT__MATCH": "for ever"}
+    with serve("mock", FIRESIDE_SPEECH__CONCURRENCY="2", FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND="20", **fault) as running:
+        yield running

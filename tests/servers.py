@@ -47,6 +47,13 @@ class Server:
         lines = self.get("/metrics").text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
+    def until(self, name: str, value: float, seconds: float = 20) -> None:
+        """Until a metric has this value."""
+        deadline = time.monotonic() + seconds
+        while (found := self.metric(name)) != value:
+            assert time.monotonic() < deadline, f"{name} is {found} and was never {value}:\n{self.tail()}"
+            time.sleep(0.02)
+
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-6000:]
 

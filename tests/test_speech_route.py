@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from contextlib import AbstractContextManager
 
 import av
 import httpx
@@ -13,6 +15,7 @@ import pytest
 from tests.servers import Server
 
 TEXT = "Hello there. This is spoken, sentence by sentence. Goodbye."
+RUNNING, WAITING = 'fireside_running{engine="speech"}', 'fireside_waiting{engine="speech"}'
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +52,37 @@ def test_pcm_is_16_bit_24_khz_mono(client: openai.OpenAI) -> None:
     assert np.abs(samples).max() > 1000
 
 
-def test_it_streams(client: openai.OpenAI) -> None:
-    with client.audio.speech.with_streaming_response.create(model="tts-1", voice="alloy", input=TEXT * 20, response_format="pcm") as spoken:
+def test_it_streams(hanging: Server) -> None:
+    client = openai.OpenAI(base_url=f"{hanging.url}/v1", api_key="none", max_retries=0, timeout=20)
+    create = client.audio.speech.with_streaming_response.create
+    with create(model="tts-1", voice="alloy", input="This goes on for ever.", response_format="pcm") as spoken:
         assert "content-length" not in spoken.headers
-        assert len(list(spoken.iter_bytes(4096))) > 10
+        pieces = spoken.iter_bytes()
+        assert next(pieces)
+        assert hanging.metric(RUNNING) == 1
+
+
+def test_a_client_that_leaves_in_mid_stream_frees_the_engine(hanging: Server) -> None:
+    body = {"model": "tts-1", "input": "This goes on for ever. " * 4, "response_format": "pcm"}
+    with httpx.stream("POST", f"{hanging.url}/v1/audio/speech", json=body) as answer:
+        pieces = answer.iter_bytes()  # dropping it would close the connection
+        next(pieces)
+        hanging.until(WAITING, 2)
+    hanging.until(RUNNING, 0)
+    hanging.until(WAITING, 0)
+
+
+def test_requests_with_the_same_id_do_not_meet(hanging: Server) -> None:
+    def spoken(text: str) -> AbstractContextManager[httpx.Response]:
+        body = {"model": "tts-1", "input": text, "response_format": "pcm"}
+        return httpx.stream("POST", f"{hanging.url}/v1/audio/speech", json=body, headers={"x-request-id": "same"})
+
+    with spoken("This goes on for ever.") as one:
+        pieces = one.iter_bytes()
+        next(pieces)
+        with spoken("Hello.") as other:
+            assert (other.status_code, other.headers["x-request-id"]) == (200, "same")
+            assert other.read()
 
 
 def test_speed(client: openai.OpenAI) -> None:
@@ -82,13 +112,38 @@ def test_a_voice_may_be_an_object(server: Server) -> None:
         ({"speed": 5}, 400, "speed: Input should be less than or equal to 4"),
         ({"response_format": "midi"}, 400, "'mp3', 'opus'"),
         ({"input": None}, 400, "input"),
+        ({"input": "Hi \ud83d there. More."}, 400, r"input has \ud83d at character 3"),
+        ({"model": "\ud83d"}, 404, "does not exist"),
     ],
 )
 def test_bad_input_is_refused_before_the_first_byte(server: Server, change: dict[str, object], status: int, told: str) -> None:
     body = {"model": "tts-1", "voice": "alloy", "input": "Hello.", **change}
-    answer = httpx.post(f"{server.url}/v1/audio/speech", json=body)
+    # Not httpx's own JSON, which refuses to send half a surrogate pair.
+    answer = httpx.post(f"{server.url}/v1/audio/speech", content=json.dumps(body), headers={"content-type": "application/json"})
     assert answer.status_code == status
     assert told in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("format", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
+def test_a_text_without_words_is_refused_in_every_format(server: Server, format: str) -> None:
+    body = {"model": "tts-1", "input": "***", "response_format": format}
+    answer = httpx.post(f"{server.url}/v1/audio/speech", json=body)
+    assert answer.status_code == 400
+    assert "nothing that can be spoken" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("text", ["😀", "...", "—", "<br>", "![](a.png)"])
+@pytest.mark.parametrize("normalize", [True, False])
+def test_there_is_audio_or_a_refusal(server: Server, text: str, normalize: bool) -> None:
+    body = {"model": "tts-1", "input": text, "response_format": "pcm", "normalize": normalize}
+    answer = httpx.post(f"{server.url}/v1/audio/speech", json=body)
+    assert (answer.status_code, len(answer.content) > 2000) in {(200, True), (400, False)}
+
+
+@pytest.mark.parametrize("text", ["***\n\nAfter the rule.", "€", "😀 Hello."])
+def test_signs_are_no_obstacle_where_something_can_be_said(server: Server, text: str) -> None:
+    answer = httpx.post(f"{server.url}/v1/audio/speech", json={"model": "tts-1", "input": text, "response_format": "pcm"})
+    assert (answer.status_code, len(answer.content) > 2000) == (200, True)
 
 
 def test_bad_json_is_told_as_openai_does(server: Server) -> None:

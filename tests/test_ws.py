@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from models.speech.mock import frequency
 from tests.servers import Server
 
 pytestmark = pytest.mark.anyio
 TEXT = "The first sentence is here. The second one follows it. And a third."
+ENDLESS = "This one goes on for ever. "
+RUNNING, WAITING = 'fireside_running{engine="speech"}', 'fireside_waiting{engine="speech"}'
+
+
+def opened(server: Server, **options: Any) -> connect:
+    return connect(server.url.replace("http", "ws") + "/ws", max_size=None, **options)
 
 
 @pytest.fixture
 async def ws(server: Server) -> AsyncIterator[ClientConnection]:
-    async with connect(server.url.replace("http", "ws") + "/ws", max_size=None) as socket:
+    async with opened(server) as socket:
         yield socket
 
 
@@ -72,12 +82,34 @@ async def test_texts_wait_for_their_turn(ws: ClientConnection) -> None:
     assert spoken == ["One.", "Two."]
 
 
-async def test_speed_shortens_and_voice_changes_the_audio(ws: ClientConnection) -> None:
-    audio = []
-    for options in ({}, {"speed": 2}, {"voice": "nova"}):
-        await send(ws, type="speak", text="Always the same words.", events=True, **options)
-        audio.append((await until(ws, "done"))[1])
-    assert len(audio[1]) == pytest.approx(len(audio[0]) / 2, rel=0.1)
+async def spoken(ws: ClientConnection, text: str = "Always the same words.", **options: Any) -> bytes:
+    await send(ws, type="speak", text=text, events=True, **options)
+    return (await until(ws, "done"))[1]
+
+
+def pitch(pcm: bytes) -> float:
+    samples = np.frombuffer(pcm, "<i2")
+    return float(np.abs(np.fft.rfft(samples)).argmax() * 24000 / len(samples))
+
+
+async def test_speed_shortens(ws: ClientConnection) -> None:
+    assert len(await spoken(ws, speed=2)) == pytest.approx(len(await spoken(ws)) / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("voice", ["mock-low", "mock-high"])
+async def test_the_voice_is_the_one_asked_for(ws: ClientConnection, voice: str) -> None:
+    assert pitch(await spoken(ws, voice=voice)) == pytest.approx(frequency(voice), abs=2)
+
+
+async def test_numbers_are_read_unless_asked_otherwise(ws: ClientConnection) -> None:
+    assert len(await spoken(ws, "It was 1999.")) > 2 * len(await spoken(ws, "It was 1999.", normalize=False))
+
+
+@pytest.mark.parametrize("format", ["mp3", "opus", "aac", "flac"])
+async def test_an_encoded_text_is_a_whole_file(ws: ClientConnection, format: str) -> None:
+    seconds = len(await spoken(ws, TEXT)) / 2 / 24000
+    with av.open(io.BytesIO(await spoken(ws, TEXT, format=format))) as file:
+        assert sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0)) == pytest.approx(seconds, abs=0.15)
 
 
 async def test_a_format_is_one_stream(ws: ClientConnection) -> None:
@@ -87,16 +119,32 @@ async def test_a_format_is_one_stream(ws: ClientConnection) -> None:
     assert audio.count(b"RIFF") == 1
 
 
-async def test_cancel_drops_what_waits_and_the_socket_lives(ws: ClientConnection, server: Server) -> None:
-    await send(ws, type="config", events=True)
-    for _ in range(5):
-        await ws.send(TEXT * 20)
-    await until(ws, "sentence.started")
+async def test_cancel_ends_every_text_with_done_and_the_socket_lives(hanging: Server) -> None:
+    async with opened(hanging) as ws:
+        for events in (True, True, False, True):
+            await send(ws, type="speak", text=ENDLESS, events=events)
+        await until(ws, "sentence.started")
+        await send(ws, type="cancel")
+        await send(ws, type="speak", text="After it.", events=True)
+        events, _ = await until(ws, "sentence.started")
+        assert events[:-1] == [{"type": "done", "cancelled": True}] * 3
+        assert events[-1]["text"] == "After it."
+
+
+async def test_cancel_makes_room_for_as_many_texts_as_before(hanging: Server) -> None:
+    async with opened(hanging) as ws:
+        for _ in range(2):
+            for _ in range(32):
+                await send(ws, type="speak", text=ENDLESS, events=True)
+            await send(ws, type="cancel")
+        events = [event for _ in range(64) for event in (await until(ws, "done"))[0]]
+        assert "error" not in {event["type"] for event in events}
+
+
+async def test_cancel_while_idle_does_nothing(ws: ClientConnection) -> None:
     await send(ws, type="cancel")
-    events, _ = await until(ws, "done")
-    assert events[-1]["cancelled"] is True
-    await ws.send("After it.")
-    assert (await until(ws, "done"))[0][0]["text"] == "After it."
+    await send(ws, type="speak", text="Next.", events=True)
+    assert [event["type"] for event in (await until(ws, "done"))[0]] == ["sentence.started", "sentence.ended", "done"]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +159,11 @@ async def test_cancel_drops_what_waits_and_the_socket_lives(ws: ClientConnection
         ("   ", "text is empty"),
         ("x" * 4097, "at most 4096"),
         (b"\x00\x01", "binary frame"),
+        (' {"type": "speak", "text": "cut of', "begins with { and is not JSON"),
+        ("{not json}", 'send {"type": "speak", "text": ...}'),
+        ('{"type": "speak", "text": "Hi \\ud83d there."}', "surrogate"),
+        ("***", "text has nothing that can be spoken"),
+        ('{"type": "speak", "text": "😀", "normalize": false}', "text has nothing that can be spoken"),
     ],
 )
 async def test_bad_input_is_an_error_event_and_the_socket_lives(ws: ClientConnection, frame: str | bytes, told: str) -> None:
@@ -128,20 +181,32 @@ async def test_too_many_waiting_texts_are_refused(ws: ClientConnection) -> None:
     assert events[0]["error"]["code"] == "overloaded"
 
 
-async def test_closing_the_socket_stops_the_work(server: Server) -> None:
-    async with connect(server.url.replace("http", "ws") + "/ws") as ws:
-        await ws.send(TEXT * 50)
-        await ws.recv()
-    for _ in range(200):
-        if server.metric('fireside_running{engine="speech"}') == 0 == server.metric('fireside_waiting{engine="speech"}'):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("work went on for a socket that was closed")
+async def test_a_brace_in_a_speak_message_is_spoken(ws: ClientConnection) -> None:
+    assert await spoken(ws, "{so it is}")
+
+
+async def test_closing_the_socket_stops_the_work(hanging: Server) -> None:
+    async with opened(hanging) as ws:
+        for _ in range(3):
+            await ws.send(ENDLESS * 4)
+        hanging.until(RUNNING, 2)
+        hanging.until(WAITING, 2)
+    hanging.until(RUNNING, 0)
+    hanging.until(WAITING, 0)
+
+
+async def test_sockets_with_the_same_request_id_do_not_meet(hanging: Server) -> None:
+    same = {"additional_headers": {"x-request-id": "same"}}
+    async with opened(hanging, **same) as one, opened(hanging, **same) as other:
+        await one.send(ENDLESS)
+        await one.recv()
+        assert await spoken(other, "Hello.")
+        assert other.response.headers["x-request-id"] == "same"  # type: ignore[union-attr]
 
 
 async def test_many_sockets_each_get_their_own(server: Server) -> None:
     async def one(length: int) -> tuple[int, float]:
-        async with connect(server.url.replace("http", "ws") + "/ws") as ws:
+        async with opened(server) as ws:
             await send(ws, type="speak", text="a" * length + ".", events=True, normalize=False)
             events, audio = await until(ws, "done")
             return len(audio), events[1]["seconds"]
@@ -152,7 +217,7 @@ async def test_many_sockets_each_get_their_own(server: Server) -> None:
 
 
 async def test_the_client_may_vanish_in_mid_sentence(server: Server) -> None:
-    ws = await connect(server.url.replace("http", "ws") + "/ws")
+    ws = await opened(server)
     await ws.send(TEXT * 50)
     await ws.recv()
     ws.transport.abort()

@@ -15,7 +15,8 @@ from voice.order import Order, Ticket
 class Synthesizer(Protocol):
     """What the scheduler needs of models.base.SpeechEngine."""
 
-    concurrency: int
+    @property
+    def concurrency(self) -> int: ...
 
     def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]: ...
 

@@ -78,7 +78,7 @@ class SentenceSplitter:
     def _whole(self, words: str) -> bool:
         ending = words.rstrip(CLOSERS)
         # "3." may become 3.14 with the next token.
-        return ending[-1:] in ENDS and bool(ending) and not ending[-2:-1].isdigit() and _speakable(words)
+        return ending[-1:] in ENDS and bool(ending) and not ending[-2:-1].isdigit() and speakable(words)
 
     def _rest(self) -> list[str]:
         rest, self._text, self._looked = self._text, "", 0
@@ -104,7 +104,7 @@ class SentenceSplitter:
         return self._clause_end() if len(self._text) > limit else None
 
     def _is_end(self, place: re.Match[str]) -> bool:
-        if not _speakable(self._text[self._start : place.start() + 1]) or not _closed(self._text, self._start, _after_mark(place)):
+        if not speakable(self._text[self._start : place.start() + 1]) or not _closed(self._text, self._start, _after_mark(place)):
             return False
         match place.lastgroup:
             case "paragraph" | "wide":
@@ -160,7 +160,7 @@ def split(text: str, language: str = "en") -> list[str]:
     return splitter.feed(text) + splitter.flush()
 
 
-def _speakable(text: str) -> bool:
+def speakable(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 

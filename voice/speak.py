@@ -15,7 +15,7 @@ from models.base import Audio, SpeechJob, Voice
 from models.errors import EngineFailed
 from voice.normalize import normalize as say
 from voice.schedule import Scheduler
-from voice.sentences import SentenceSplitter
+from voice.sentences import SentenceSplitter, speakable
 
 IDLE_SECONDS = 0.3
 """A text that ends a sentence and then pauses for this long is spoken without waiting for what follows."""
@@ -202,7 +202,9 @@ async def speak(
         return scheduler.synthesize(SpeechJob(owner, line.index, line.spoken, voice.id, speed, seed))
 
     def prepare(sentence: str) -> str:
-        return say(sentence, voice.language) if normalize else sentence.strip()
+        if normalize:
+            return say(sentence, voice.language)
+        return sentence.strip() if speakable(sentence) else ""
 
     with scheduler.serving(owner):
         utterance = _Utterance(make, lookahead)

@@ -1,0 +1,73 @@
+"""One text on its way to audio: what both speech routes ask of it and do with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from itertools import count
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.metrics import SpokenTimeline
+from api.requests import request_id
+from api.runtime import Runtime
+from models.base import Scope, Voice
+from models.errors import InvalidInput
+from voice.speak import SentenceAudio, SpeechEvent, speak
+
+_numbers = count(1)
+
+
+class Delivery(BaseModel):
+    """How a text is read."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    speed: Annotated[float, Field(ge=0.25, le=4)] = 1.0
+    """1 is the voice's own pace."""
+    seed: int | None = None
+    """The same seed, text, voice and speed give the same audio."""
+    normalize: bool = True
+    """Read numbers, dates, abbreviations and the like as a person would."""
+
+
+def check_text(text: str, max_chars: int, param: str = "input") -> None:
+    if not text.strip():
+        raise InvalidInput(f"{param} is empty: expected text to speak.", param=param)
+    if len(text) > max_chars:
+        raise InvalidInput(f"{param} has {len(text)} characters: at most {max_chars} are taken. Send it in parts.", param=param)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise InvalidInput(
+            f"{param} has {half} at character {error.start}, half of a surrogate pair: expected whole Unicode characters. "
+            "Send both halves, or leave it out.",
+            param=param,
+        ) from None
+
+
+async def utter(
+    runtime: Runtime, text: str, voice: Voice, delivery: Delivery, scope: Scope, timeline: SpokenTimeline, param: str = "input"
+) -> AsyncGenerator[SpeechEvent, None]:
+    """Speak `text` for the request of `scope`. Raises InvalidInput at its end if there was nothing in it to say, and so no audio."""
+    _, scheduler = runtime.require_speech()
+    events = speak(
+        text,
+        # Clients choose request ids, and two may choose the same: the number keeps their audio apart.
+        owner=f"{request_id(scope)}.{next(_numbers)}",
+        voice=voice,
+        speed=delivery.speed,
+        seed=delivery.seed,
+        scheduler=scheduler,
+        lookahead=runtime.settings.speech.lookahead,
+        normalize=delivery.normalize,
+    )
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, SentenceAudio):
+                timeline.seconds += event.audio.seconds
+            yield event
+    if not timeline.seconds:
+        raise InvalidInput(f"{param} has nothing that can be spoken: expected words or numbers, not signs or emoji alone.", param=param)
