@@ -22,6 +22,7 @@ from vllm.utils.import_utils import resolve_obj_by_qualname
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from models.errors import EngineFailed, FiresideError, SettingsError, WeightsError
+from models.text.vllm_llm import CarefulLLM
 from models.text.vllm_worker import OutOfGroup
 
 EXTENSION = {"worker_extension_cls": f"{OutOfGroup.__module__}.{OutOfGroup.__name__}"}
@@ -84,7 +85,7 @@ def load(args: argparse.Namespace, errors: ErrorLog) -> AsyncLLM:
     """
     config = _config(args)
     try:
-        return AsyncLLM.from_vllm_config(
+        return CarefulLLM.from_vllm_config(
             config,
             usage_context=UsageContext.OPENAI_API_SERVER,
             enable_log_requests=args.enable_log_requests,

@@ -140,12 +140,31 @@ async def test_a_prompt_too_long_is_refused_with_the_limit_and_its_length(engine
         ({"messages": ({"content": "no role"},)}, "messages"),
         ({"prompt": "a", "sampling": Sampling(temperature=-1)}, "temperature"),
         ({"prompt": "a", "sampling": Sampling(top_p=7)}, "top_p"),
+        ({"prompt": "a", "sampling": Sampling(seed=2**70)}, "seed"),
+        ({"prompt": "a", "sampling": Sampling(temperature=1, top_k=2**31)}, "top_k"),
     ],
 )
 async def test_bad_input_is_refused_before_any_text(engine: VllmEngine, fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await anext(engine.generate(TextRequest("bad", **fields)))
     assert refusal.value.param == param
+    assert engine.load() == Load()
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"temperature": 1, "top_k": 2**40}, 400),
+        # vLLM has no bounds for these, and cannot send them to EngineCore
+        ({"repetition_detection": {"max_pattern_size": 2**70, "min_count": 2**70}}, 500),
+    ],
+)
+async def test_numbers_the_engine_cannot_hold_leave_nothing_behind(
+    engine: VllmEngine, client: httpx.AsyncClient, fields: dict[str, Any], status: int
+) -> None:
+    answer = await client.post("/v1/chat/completions", json={"messages": QUESTION, "max_tokens": 4} | fields)
+    assert answer.status_code == status, answer.text
+    assert engine.load() == Load()
 
 
 async def test_several_at_once_each_get_their_own(engine: VllmEngine) -> None:

@@ -1,0 +1,38 @@
+"""AsyncLLM without two ways in which one bad request harms the others (vLLM 0.32.0).
+
+Importing this file imports vLLM (seconds): do it in a thread, after the environment is set.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vllm import SamplingParams
+from vllm.exceptions import VLLMValidationError
+from vllm.v1.engine.async_llm import AsyncLLM
+
+# In bits, as EngineCore keeps them. vLLM's routes let any `top_k` through, and on a GPU one too wide ends EngineCore for everyone.
+WIDTHS = {"seed": 64, "top_k": 32}
+
+
+class CarefulLLM(AsyncLLM):  # type: ignore[misc]  # vLLM is not seen by the type checker
+    async def add_request(self, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuses numbers that EngineCore cannot hold: VLLMValidationError, which both our routes and vLLM's tell as a 400."""
+        if isinstance(params, SamplingParams):
+            _check_widths(params)
+        return await super().add_request(request_id, prompt, params, *args, **kwargs)
+
+    async def _add_request(self, request: Any, *args: Any) -> None:
+        """vLLM enters a request in its books and then sends it: what cannot be sent would stay there, waiting, for ever."""
+        try:
+            await super()._add_request(request, *args)
+        except BaseException:
+            self.output_processor.abort_requests([request.request_id], internal=True)
+            raise
+
+
+def _check_widths(params: SamplingParams) -> None:
+    for name, bits in WIDTHS.items():
+        value, bound = getattr(params, name) or 0, 1 << bits - 1
+        if not -bound <= value < bound:
+            raise VLLMValidationError(f"{name} must be a signed number of {bits} bits, got {value}.", parameter=name, value=value)
