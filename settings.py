@@ -69,8 +69,6 @@ class Text(Part):
     """vllm: a real model. mock: deterministic text, no weights. none: no text."""
     model: str = "mock-text"
     """A name from `weights` (or of a model already in the store), or a path to a model folder."""
-    aliases: tuple[str, ...] = ("gpt-4o-mini", "gpt-4o", "gpt-3.5-turbo")
-    """Other names that clients may use for this model."""
     args: dict[str, Any] = {}
     """vLLM's own engine and server arguments with underscores, e.g. max_model_len, quantization, tensor_parallel_size."""
     env: dict[str, str] = {}
@@ -104,13 +102,7 @@ class Speech(Part):
     threads: int = Field(1, ge=1)
     """CPU threads of the speech worker."""
     default_voice: str = ""
-    """Voice for clients that name none or an alias; empty is the first voice loaded."""
-    model_aliases: tuple[str, ...] = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
-    """Names that clients may use for the speech model."""
-    voice_aliases: dict[str, str] = dict.fromkeys(
-        ("alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer", "verse", "marin", "cedar"), ""
-    )
-    """Names that clients may use for voices, and the voice each stands for; empty is the default voice."""
+    """Voice for clients that name none, or an alias that stands for none; empty is the first voice loaded."""
     concurrency: int = Field(16, ge=1)
     """Sentences inside the worker at once, taking turns by windows: more is sooner first audio for all, less is quicker to obey urgency."""
     max_chars: int = Field(4096, ge=1)
@@ -123,6 +115,17 @@ class Speech(Part):
     """Seconds the worker has to load and warm up."""
     mock: MockSpeech = MockSpeech()
     """How the mock engine behaves."""
+
+
+class Aliases(Part):
+    text: tuple[str, ...] = ("gpt-4o-mini", "gpt-4o", "gpt-3.5-turbo")
+    """Names for the text model."""
+    speech: dict[str, str] = dict.fromkeys(("tts-1", "tts-1-hd", "gpt-4o-mini-tts"), "")
+    """Names for speech models, and the model each stands for; empty is whichever has the voice that was asked for."""
+    voices: dict[str, str] = dict.fromkeys(
+        ("alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer", "verse", "marin", "cedar"), ""
+    )
+    """Names for voices, and the voice each stands for; empty is the default voice."""
 
 
 class Memory(Part):
@@ -168,6 +171,8 @@ class Settings(BaseSettings):
     """The language model."""
     speech: Speech = Speech()
     """The voices."""
+    aliases: Aliases = Aliases()
+    """Names that clients have built in, and what they stand for here. A list or table that you give takes the default's place."""
     memory: Memory = Memory()
     """How the GPU is shared: speech loads first and is measured, text gets the rest less the margin."""
     weights: dict[str, Package | Hub | CoquiName] = {}

@@ -69,6 +69,5 @@ class Runtime:
     def require_speech(self) -> tuple[Catalog, Scheduler]:
         if self.speech is None or self.scheduler is None:
             raise NotReady("this server has no speech engine: speech.engine is none in its configuration", retry_after=3600)
-        speech = self.settings.speech
-        catalog = Catalog(self.speech.require().voices(), speech.default_voice, speech.voice_aliases, speech.model_aliases)
-        return catalog, self.scheduler
+        aliases, default_voice = self.settings.aliases, self.settings.speech.default_voice
+        return Catalog(self.speech.require().voices(), default_voice, aliases.voices, aliases.speech), self.scheduler

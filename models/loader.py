@@ -64,12 +64,13 @@ def text_host(settings: Settings, speech: EngineHost[SpeechEngine] | None) -> En
         case "mock":
             from models.text.mock import MockTextEngine
 
-            engine: TextEngine = MockTextEngine(text.model, text.aliases, text.mock)
+            engine: TextEngine = MockTextEngine(text.model, settings.aliases.text, text.mock)
         case "vllm":
             from models.text.vllm import VllmEngine
 
             store = Store(settings.root / "models")
-            engine = VllmEngine(name_of(text.model), store.path(text.model), text, memory=lambda: _share(settings, speech))
+            path, names = store.path(text.model), settings.aliases.text
+            engine = VllmEngine(name_of(text.model), path, text, aliases=names, memory=lambda: _share(settings, speech))
     return EngineHost(engine, on_death=text.on_death)
 
 

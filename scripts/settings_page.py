@@ -85,11 +85,9 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    if isinstance(value, dict) and len(value) > 3:
-        return ", ".join(f"`{key}`" for key in value)
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list, dict)):  # of a table its keys
         return ", ".join(f"`{item}`" for item in value) or "empty"
-    return f"`{value}`" if value not in ("", {}) else "empty"
+    return f"`{value}`" if value != "" else "empty"
 
 
 def _is_group(kind: Any) -> TypeGuard[type[BaseModel]]:
