@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,8 @@ from models.host import EngineHost
 from settings import Settings
 from voice.catalog import Catalog
 from voice.schedule import Scheduler
+
+log = logging.getLogger("bentoml.fireside")
 
 
 class Runtime:
@@ -37,8 +40,14 @@ class Runtime:
             self.speech.start()
             with suppress(EngineFailed):  # text is served all the same; readiness tells what is missing
                 await self.speech.wait_ready()
+                self._tell_wrong_names()
         if self.text:
             self.text.start()
+
+    def _tell_wrong_names(self) -> None:
+        """Which voices there are is known only now."""
+        for fault in self.require_speech()[0].faults():
+            log.error("%s", fault)
 
     async def stop(self) -> None:
         if self._starting:

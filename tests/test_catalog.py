@@ -59,3 +59,27 @@ def test_an_alias_belongs_to_the_model_it_stands_for_and_one_that_stands_for_any
 def test_an_alias_of_a_model_that_is_not_loaded_names_the_setting() -> None:
     with pytest.raises(UnknownModel, match=r"aliases\.speech\.tts-2 names the model 'vctkk', which is not loaded: expected one of joe"):
         CATALOG.find(None, "tts-2")
+
+
+def test_the_default_voice_may_be_a_speakers_name_alone() -> None:
+    assert Catalog((JOE, P225, P226), "p226").find() is P226
+
+
+def test_a_default_voice_that_is_not_loaded_is_told_and_is_no_other_voice() -> None:
+    catalog = Catalog((JOE, P225), "p999", {"alloy": "", "nova": "bob"}, {"tts-1": ""})
+    for voice, model in ((None, None), ("alloy", "tts-1"), (None, "vctk")):
+        with pytest.raises(UnknownVoice, match=r"speech\.default_voice names the voice 'p999', which is not loaded"):
+            catalog.find(voice, model)
+    assert catalog.find("p225") is P225
+    assert catalog.aliases_of("joe") == ("tts-1",)
+
+
+def test_an_alias_of_a_voice_that_is_not_loaded_names_the_setting() -> None:
+    with pytest.raises(UnknownVoice, match=r"aliases\.voices\.nova names the voice 'bob'"):
+        Catalog((JOE, P225), voice_aliases={"nova": "bob"}).find("nova")
+
+
+def test_every_name_that_leads_nowhere_is_known_at_once() -> None:
+    assert not list(Catalog((JOE,), "joe", {"alloy": "", "nova": "joe"}, {"tts-1": "joe"}).faults())
+    faults = list(Catalog((JOE,), "bob", {"nova": "bob"}, {"tts-1": "bob"}).faults())
+    assert [fault.split()[0] for fault in faults] == ["speech.default_voice", "aliases.voices.nova", "aliases.speech.tts-1"]
