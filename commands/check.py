@@ -6,10 +6,8 @@ import importlib.metadata
 import importlib.util
 import socket
 from collections.abc import Iterator
-from typing import Any
 
 import yaml
-from pydantic import BaseModel, SecretStr
 from rich.markup import escape
 
 from commands import show, weights
@@ -17,9 +15,7 @@ from commands.options import Profile
 from models import devices
 from models.errors import FiresideError, SettingsError
 from models.memory import gib, vllm_share
-from settings import Settings, load
-
-MASK = "********"
+from settings import Settings, load, masked
 
 
 def check(profile: Profile = None) -> None:
@@ -34,19 +30,6 @@ def check(profile: Profile = None) -> None:
     if reasons:
         raise SettingsError("this cannot serve:\n" + "\n".join(f"  - {reason}" for reason in reasons))
     show.say("this can serve: run `fireside serve`")
-
-
-def masked(value: Any) -> Any:
-    """Plain data for printing; secrets are told from their type."""
-    if isinstance(value, SecretStr):
-        return MASK if value.get_secret_value() else ""
-    if isinstance(value, BaseModel):
-        return {name: masked(getattr(value, name)) for name in type(value).model_fields}
-    if isinstance(value, dict):
-        return {str(key): masked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(item) for item in value]
-    return value if isinstance(value, int | float | str | None) else str(value)
 
 
 def describe_devices(gpus: tuple[devices.GPU, ...]) -> Iterator[str]:

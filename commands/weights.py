@@ -10,9 +10,7 @@ from models.imports.coqui import Agree, CoquiBuilder, disagree
 from models.imports.hub import HubBuilder
 from models.imports.package import from_package
 from models.store import Builder, Kind, Store, coqui_slug
-from settings import CoquiName, Hub, Package, Settings, load, profiles
-
-Origin = Package | Hub | CoquiName
+from settings import CoquiName, Hub, Origin, Package, Settings, load, profiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel, SecretStr
 from typer.testing import CliRunner, Result
 
 from cli import app
 from commands import serve as serving
 from commands import weights
-from commands.check import masked
 from models import devices
 from models.devices import GPU
 from models.imports.files import builder_for
@@ -102,13 +100,13 @@ def test_check_refuses_a_full_gpu(run: Run, tmp_path: Path, monkeypatch: pytest.
     assert "or lower the margin" in result.stderr
 
 
-def test_secrets_are_masked_by_their_type() -> None:
-    class Part(BaseModel):
-        keys: tuple[SecretStr, ...] = (SecretStr("hunter2"),)
-        empty: SecretStr = SecretStr("")
-        named: dict[str, SecretStr] = {"a": SecretStr("hunter2")}
-
-    assert masked(Part()) == {"keys": ["********"], "empty": "", "named": {"a": "********"}}
+def test_check_prints_no_secret(run: Run, tmp_path: Path) -> None:
+    args = {"hf_token": "hunter2", "max_num_batched_tokens": 2048, "kv_transfer_config": {"extra": {"apiKey": "hunter2"}}}
+    env = {"HF_TOKEN": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter2", "VLLM_CPU_KVCACHE_SPACE": "2"}
+    result = run("check", "-p", profile(tmp_path, text={"args": args, "env": env}))
+    assert "hunter2" not in result.output
+    for line in ("hf_token: '********'", "max_num_batched_tokens: 2048", "apiKey: '********'", "HF_TOKEN: '********'", "SPACE: '2'"):
+        assert line in result.stdout
 
 
 def test_a_folder_is_imported_listed_verified_and_removed(run: Run, tmp_path: Path) -> None:
