@@ -52,8 +52,10 @@ def _coqui(settings: Settings) -> dict[str, Any]:
 
 
 def _licence(settings: Settings, model: str) -> str:
-    source = settings.weights.get(model)
-    return source.licence if source else "unknown"
+    """The profile's word, or what the import found."""
+    origin = settings.weights.get(model)
+    told = origin.licence if origin else "unknown"
+    return told if told != "unknown" else Store(settings.root / "models").licence(model)
 
 
 def text_host(settings: Settings, speech: EngineHost[SpeechEngine] | None) -> EngineHost[TextEngine] | None:
