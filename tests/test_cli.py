@@ -133,6 +133,14 @@ def test_voices_are_listed_with_who_speaks(run: Run, tmp_path: Path) -> None:
     assert "p225, p226" in run("voices", "list").stdout
 
 
+def test_a_revision_that_is_not_the_profiles_is_not_ready(run: Run, tmp_path: Path, home: Path) -> None:
+    weights.Store(home / "models").add("small", builder_for(text_folder(tmp_path), source="hub:me/small", revision="a" * 40))
+    mine = profile(tmp_path, weights={"small": {"hub": "me/small", "revision": "v2"}}, text={"engine": "vllm", "model": "small"})
+    for result in (run("check", "-p", mine), run("models", "prepare", "-p", mine)):
+        assert result.exit_code == 1
+        assert "v2 is asked for: run `fireside models pull me/small --name small --revision v2 --replace`" in result.stderr
+
+
 def test_prepare_gets_what_is_missing_and_then_nothing_more(run: Run, tmp_path: Path) -> None:
     folder = coqui_folder(tmp_path)
     mine = profile(tmp_path, text={"engine": "none"}, speech={"engine": "coqui", "models": ["ann", str(folder)]})
@@ -198,7 +206,9 @@ def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_pa
     monkeypatch.setattr(serving.os, "execv", lambda path, command: handed.append(command))
     monkeypatch.setattr(serving.os, "environ", {**os.environ})
     monkeypatch.chdir(tmp_path)
-    mine = profile(tmp_path, text={"engine": "none"}, home="./weights")
+    (tmp_path / "voices" / "ann").mkdir(parents=True)
+    models = ["voices/ann", "voices/bob", "joe", "tts_models/en/vctk/vits"]
+    mine = profile(tmp_path, text={"engine": "none"}, speech={"models": models}, home="./weights")
     result = CliRunner().invoke(app, ["serve", "-p", "mine.yaml", "--host", "0.0.0.0", "--port", "4321"])
     assert result.exit_code == 0, result.output
     ((python, *command),) = handed
@@ -207,7 +217,7 @@ def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_pa
     environment = serving.os.environ
     assert environment["FIRESIDE_PROFILE"] == str(mine)
     assert environment["FIRESIDE_HOME"] == str(home)
-    assert json.loads(environment["FIRESIDE_SPEECH__MODELS"]) == ["mock-speech"]
+    assert json.loads(environment["FIRESIDE_SPEECH__MODELS"]) == [str(tmp_path / "voices" / "ann"), *models[1:]]
     assert (environment["BENTOML_DO_NOT_TRACK"], environment["HF_HUB_OFFLINE"], environment["VLLM_NO_USAGE_STATS"]) == ("True", "1", "1")
 
 
