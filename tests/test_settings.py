@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 
 import settings
 from models.errors import SettingsError
@@ -147,7 +146,5 @@ def test_a_refusal_tells_no_secret(tmp_path: Path) -> None:
 
 
 def test_every_key_has_a_description() -> None:
-    def undescribed(part: type[BaseModel]) -> list[str]:
-        return [f"{part.__name__}.{name}" for name, field in part.model_fields.items() if not field.description]
-
-    assert [name for part in (*settings.Part.__subclasses__(),) for name in undescribed(part)] == []
+    fields = [(part.__name__, name, field) for part in settings.Part.__subclasses__() for name, field in part.model_fields.items()]
+    assert [f"{part}.{name}" for part, name, field in fields if not field.description] == []
