@@ -8,14 +8,16 @@ Typed and frozen; unknown keys are refused.
 from __future__ import annotations
 
 import difflib
+import ipaddress
+import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, ValidationInfo, field_validator, model_validator
 
 from models.errors import SettingsError
 
@@ -23,6 +25,9 @@ PREFIX = "FIRESIDE_"
 CONFIGS = Path(__file__).parent / "configs"
 # Read by the launcher and the Makefile, not part of the configuration itself.
 LAUNCH_VARIABLES = {"FIRESIDE_PROFILE"}
+MASK = "********"
+# hf_token and AWS_SECRET_ACCESS_KEY, but not max_num_batched_tokens.
+SECRET = re.compile(r"(token|keys?|passphrase|credentials?)$|secret|password", re.IGNORECASE)
 
 
 class Part(BaseModel):
@@ -31,11 +36,23 @@ class Part(BaseModel):
 
 class Server(Part):
     host: str = "127.0.0.1"
-    """Address to listen on. Loopback unless you say otherwise."""
+    """IP address to listen on. Loopback unless you say otherwise."""
     port: int = Field(3000, ge=1, le=65535)
     """Port for HTTP and WebSocket."""
     drain_timeout: float = Field(30, gt=0)
     """Seconds that requests in flight get to finish after SIGTERM."""
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, host: str) -> str:
+        """BentoML takes no names."""
+        if host == "localhost":
+            return "127.0.0.1"
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise ValueError("expected an IP address: 127.0.0.1 for this machine alone, 0.0.0.0 for every network it is in") from None
+        return host
 
 
 class Fault(Part):
@@ -69,8 +86,6 @@ class Text(Part):
     """vllm: a real model. mock: deterministic text, no weights. none: no text."""
     model: str = "mock-text"
     """A name from `weights` (or of a model already in the store), or a path to a model folder."""
-    aliases: tuple[str, ...] = ("gpt-4o-mini", "gpt-4o", "gpt-3.5-turbo")
-    """Other names that clients may use for this model."""
     args: dict[str, Any] = {}
     """vLLM's own engine and server arguments with underscores, e.g. max_model_len, quantization, tensor_parallel_size."""
     env: dict[str, str] = {}
@@ -104,13 +119,7 @@ class Speech(Part):
     threads: int = Field(1, ge=1)
     """CPU threads of the speech worker."""
     default_voice: str = ""
-    """Voice for clients that name none or an alias; empty is the first voice loaded."""
-    model_aliases: tuple[str, ...] = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
-    """Names that clients may use for the speech model."""
-    voice_aliases: dict[str, str] = dict.fromkeys(
-        ("alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer", "verse", "marin", "cedar"), ""
-    )
-    """Names that clients may use for voices, and the voice each stands for; empty is the default voice."""
+    """Voice for clients that name none, or an alias that stands for none; empty is the first voice loaded."""
     concurrency: int = Field(16, ge=1)
     """Sentences inside the worker at once, taking turns by windows: more is sooner first audio for all, less is quicker to obey urgency."""
     max_chars: int = Field(4096, ge=1)
@@ -123,6 +132,24 @@ class Speech(Part):
     """Seconds the worker has to load and warm up."""
     mock: MockSpeech = MockSpeech()
     """How the mock engine behaves."""
+
+    @field_validator("models")
+    @classmethod
+    def _something_to_speak_with(cls, models: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not models and info.data.get("engine") == "coqui":
+            raise ValueError("coqui needs at least one model; without speech set speech.engine to none")
+        return models
+
+
+class Aliases(Part):
+    text: tuple[str, ...] = ("gpt-4o-mini", "gpt-4o", "gpt-3.5-turbo")
+    """Names for the text model."""
+    speech: dict[str, str] = dict.fromkeys(("tts-1", "tts-1-hd", "gpt-4o-mini-tts"), "")
+    """Names for speech models, and the model each stands for; empty is whichever has the voice that was asked for."""
+    voices: dict[str, str] = dict.fromkeys(
+        ("alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer", "verse", "marin", "cedar"), ""
+    )
+    """Names for voices, and the voice each stands for; empty is the default voice."""
 
 
 class Memory(Part):
@@ -155,11 +182,26 @@ class CoquiName(Part):
     """SPDX id of the weights' licence."""
 
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", use_attribute_docstrings=True
-    )
+ORIGINS: dict[str, type[Part]] = {"package": Package, "hub": Hub, "coqui": CoquiName}
 
+
+def _origin(entry: Any) -> str | None:
+    """The kind of an entry of `weights`, by the key that only it has, or by one that was probably meant to be it."""
+    if isinstance(entry, Part):
+        return next(name for name, kind in ORIGINS.items() if type(entry) is kind)
+    keys = [key for key in entry if isinstance(key, str)] if isinstance(entry, dict) else []
+    near = [match for key in keys for match in difflib.get_close_matches(key, ORIGINS, n=1)]
+    found = [*(name for name in ORIGINS if name in keys), *near, *(["package"] if "file" in keys else [])]
+    return found[0] if found else None
+
+
+Origin = Annotated[
+    Annotated[Package, Tag("package")] | Annotated[Hub, Tag("hub")] | Annotated[CoquiName, Tag("coqui")],
+    Discriminator(_origin, custom_error_type="origin", custom_error_message="expected package and file, hub, or coqui"),
+]
+
+
+class Settings(Part):
     home: Path = Path("~/.fireside")
     """The one folder for weights, caches and state."""
     server: Server = Server()
@@ -168,9 +210,11 @@ class Settings(BaseSettings):
     """The language model."""
     speech: Speech = Speech()
     """The voices."""
+    aliases: Aliases = Aliases()
+    """Names that clients have built in, and what they stand for here. A list or table that you give takes the default's place."""
     memory: Memory = Memory()
     """How the GPU is shared: speech loads first and is measured, text gets the rest less the margin."""
-    weights: dict[str, Package | Hub | CoquiName] = {}
+    weights: dict[str, Origin] = {}
     """Where `fireside models pull` and `make serve` get each named model."""
 
     @model_validator(mode="after")
@@ -182,18 +226,6 @@ class Settings(BaseSettings):
     @property
     def root(self) -> Path:
         return self.home.expanduser().resolve()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The first wins: the environment, then the profile."""
-        return env_settings, init_settings
 
 
 def profile_path(profile: str) -> Path:
@@ -216,15 +248,9 @@ def profiles() -> list[str]:
 def load(profile: str | None = None) -> Settings:
     """Resolve the configuration; `profile` defaults to FIRESIDE_PROFILE, then to mock. Raises SettingsError with every fault at once."""
     path = profile_path(profile or os.environ.get("FIRESIDE_PROFILE") or "mock")
-    _refuse_unknown_environment(os.environ)
+    content = _merged(_read(path), from_environment(os.environ))
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise SettingsError(f"{path}: expected keys and values at the top, got {type(content).__name__}")
-    try:
-        return Settings(**content)
+        return Settings.model_validate(content)
     except ValidationError as error:
         raise SettingsError(f"{path} and FIRESIDE_* do not make a configuration:\n" + "\n".join(_explain(error))) from error
 
@@ -234,28 +260,110 @@ def known_keys(model: type[BaseModel] = Settings) -> set[str]:
     keys = set()
     for name, field in model.model_fields.items():
         keys.add(name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        if _is_group(field.annotation):
             keys |= {f"{name}.{inner}" for inner in known_keys(field.annotation)}
     return keys
 
 
-def _refuse_unknown_environment(environment: Mapping[str, str]) -> None:
-    for variable in environment:
+def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The tree of keys that FIRESIDE_* make. Raises SettingsError for a variable that is no setting or holds no JSON where it has to."""
+    tree: dict[str, Any] = {}
+    for variable, text in sorted(environment.items()):
         if not variable.startswith(PREFIX) or variable in LAUNCH_VARIABLES:
             continue
-        top = variable.removeprefix(PREFIX).lower().split("__")[0]
-        if top not in Settings.model_fields:
-            raise SettingsError(f"{variable} is no setting{_nearest(top, Settings.model_fields)}")
+        place = variable.removeprefix(PREFIX).lower().split("__")
+        if place[0] not in Settings.model_fields:
+            raise SettingsError(f"{variable} is no setting{_nearest(place[0], Settings.model_fields)}")
+        value = _parsed(variable, text, _type_at(place))
+        if place[:2] == ["text", "env"] and len(place) > 2:  # names of environment variables
+            place = ["text", "env", "__".join(place[2:]).upper()]
+        for key in reversed(place):
+            value = {key: value}
+        tree = _merged(tree, value)
+    return tree
+
+
+def masked(value: Any) -> Any:
+    """Plain data for printing, without what is secret by its name."""
+    if isinstance(value, BaseModel):
+        value = {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        return {str(key): MASK if _secret(str(key), item) else masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(item) for item in value]
+    return value if isinstance(value, int | float | str | None) else str(value)
+
+
+def _secret(key: str, value: Any) -> bool:
+    return bool(SECRET.search(key) and value and not isinstance(value, bool | dict | BaseModel))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path}: expected keys and values at the top, got {type(content).__name__}")
+    return content
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    both = below.keys() & above.keys()
+    inner = {key: _merged(below[key], above[key]) for key in both if isinstance(below[key], dict) and isinstance(above[key], dict)}
+    return {**below, **above, **inner}
+
+
+def _type_at(place: list[str]) -> Any:
+    """What a key is to hold; text where there is no such key, as the validation then tells better."""
+    kind: Any = Settings
+    for key in place:
+        if _is_group(kind):
+            kind = kind.model_fields[key].annotation if key in kind.model_fields else str
+        elif get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif kind is not Any:
+            kind = str
+    return kind
+
+
+def _parsed(variable: str, text: str, kind: Any) -> Any:
+    if kind is Any:  # a free table's: as it would be in the profile
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise SettingsError(f"{variable} is no YAML value: {error}") from error
+    if not _is_group(kind) and get_origin(kind) not in (dict, tuple, Annotated):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        example = '["joe"]' if get_origin(kind) is tuple else '{"key": "value"}'
+        raise SettingsError(f"{variable} is not JSON ({error}): lists and tables are given as JSON, e.g. {variable}='{example}'") from error
 
 
 def _explain(error: ValidationError) -> Iterable[str]:
-    keys = known_keys()
     for fault in error.errors():
-        place = ".".join(str(part) for part in fault["loc"])
+        place, keys = fault["loc"], known_keys()
+        if place[:1] == ("weights",) and len(place) > 2 and place[2] in ORIGINS:  # pydantic puts the entry's kind before its key
+            keys = {f"weights.{place[1]}.{key}" for key in known_keys(ORIGINS[str(place[2])])}
+            place = (*place[:2], *place[3:])
+        name = ".".join(map(str, place))
         if fault["type"] == "extra_forbidden":
-            yield f"  {place}: no such key{_nearest(place, keys)}"
+            yield f"  {name}: no such key{_nearest(name, keys)}"
         else:
-            yield f"  {place or 'configuration'}: {fault['msg']} (got {fault.get('input')!r})"
+            yield f"  {name or 'configuration'}: {fault['msg'].removeprefix('Value error, ')}{_came(name, fault.get('input'))}"
+
+
+def _came(name: str, value: Any) -> str:
+    """What came, unless it is the whole configuration."""
+    return f" (got {masked({name: value})[name]!r:.200})" if name else ""
+
+
+def _is_group(kind: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:

@@ -31,14 +31,12 @@ def router(runtime: Runtime) -> APIRouter:
 
 
 def _models(runtime: Runtime, born: int) -> list[dict[str, Any]]:
-    settings, found = runtime.settings, []
-    if runtime.text:
-        found.append(_entry(runtime.text.engine.name, "text", settings.text.aliases, born))
+    text = [_entry(runtime.text.engine.name, "text", runtime.settings.aliases.text, born)] if runtime.text else []
     try:
-        speech = runtime.require_speech()[0].models()
+        catalog, _ = runtime.require_speech()
     except NotReady:
-        speech = ()
-    return found + [_entry(name, "speech", settings.speech.model_aliases, born) for name in speech]
+        return text
+    return text + [_entry(name, "speech", catalog.aliases_of(name), born) for name in catalog.models()]
 
 
 def _entry(name: str, kind: str, aliases: tuple[str, ...], born: int) -> dict[str, Any]:

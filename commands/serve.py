@@ -13,6 +13,7 @@ import typer
 import settings as configuration
 from commands.options import Profile
 from models.errors import SettingsError
+from models.store import is_path
 from settings import Settings, load, profile_path
 
 ROOT = Path(configuration.__file__).resolve().parent
@@ -64,4 +65,6 @@ def _make_absolute(settings: Settings) -> None:
 
 
 def _absolute(model: str) -> str:
-    return str(Path(model).resolve()) if model.startswith(("./", "../")) else model
+    """What is no folder from here keeps its name, be it a mock's or a mistake's, which is told better by it."""
+    folder = Path(model).expanduser().resolve()
+    return str(folder) if is_path(model) and folder.is_dir() else model

@@ -9,10 +9,9 @@ from models.errors import WeightsError
 from models.imports.coqui import Agree, CoquiBuilder, disagree
 from models.imports.hub import HubBuilder
 from models.imports.package import from_package
-from models.store import Builder, Kind, Store, coqui_slug
-from settings import CoquiName, Hub, Package, Settings, load, profiles
-
-Origin = Package | Hub | CoquiName
+from models.manifest import Kind, StoredModel
+from models.store import Builder, Store, check_origin, coqui_slug
+from settings import CoquiName, Hub, Origin, Package, Settings, load, profiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +43,29 @@ def needs(settings: Settings) -> tuple[Need, ...]:
 
 
 def states(settings: Settings) -> tuple[State, ...]:
-    store = store_of(settings)
-    return tuple(_state(store, need) for need in needs(settings))
+    return tuple(_state(settings, need) for need in needs(settings))
 
 
-def _state(store: Store, need: Need) -> State:
+def _state(settings: Settings, need: Need) -> State:
     try:
-        return State(need, folder=_folder(store, need))
+        return State(need, folder=_folder(settings, need))
     except WeightsError as error:
         return State(need, fault=str(error))
 
 
-def _folder(store: Store, need: Need) -> Path:
+def _folder(settings: Settings, need: Need) -> Path:
+    store = store_of(settings)
     folder = store.path(need.model)
-    if folder.parent == store.root and (kind := store.get(folder.name).kind) != need.kind:
-        raise WeightsError(f"{need.part} names {need.model}, which is a {kind} model: expected a {need.kind} model")
+    if folder.parent == store.root:
+        _check_stored(store.get(folder.name), need, settings.weights.get(need.model))
     return folder
+
+
+def _check_stored(model: StoredModel, need: Need, origin: Origin | None) -> None:
+    if model.kind != need.kind:
+        raise WeightsError(f"{need.part} names {need.model}, which is a {model.kind} model: expected a {need.kind} model")
+    if isinstance(origin, Hub) and model.source == f"hub:{origin.hub}":  # what was imported from a folder may well be that model
+        check_origin(model, model.source, origin.revision)
 
 
 def source(settings: Settings, model: str, agree: Agree = disagree) -> Builder:

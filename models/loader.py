@@ -52,8 +52,10 @@ def _coqui(settings: Settings) -> dict[str, Any]:
 
 
 def _licence(settings: Settings, model: str) -> str:
-    source = settings.weights.get(model)
-    return source.licence if source else "unknown"
+    """The profile's word, or what the import found."""
+    origin = settings.weights.get(model)
+    told = origin.licence if origin else "unknown"
+    return told if told != "unknown" else Store(settings.root / "models").licence(model)
 
 
 def text_host(settings: Settings, speech: EngineHost[SpeechEngine] | None) -> EngineHost[TextEngine] | None:
@@ -64,12 +66,13 @@ def text_host(settings: Settings, speech: EngineHost[SpeechEngine] | None) -> En
         case "mock":
             from models.text.mock import MockTextEngine
 
-            engine: TextEngine = MockTextEngine(text.model, text.aliases, text.mock)
+            engine: TextEngine = MockTextEngine(text.model, settings.aliases.text, text.mock)
         case "vllm":
             from models.text.vllm import VllmEngine
 
             store = Store(settings.root / "models")
-            engine = VllmEngine(name_of(text.model), store.path(text.model), text, memory=lambda: _share(settings, speech))
+            path, names = store.path(text.model), settings.aliases.text
+            engine = VllmEngine(name_of(text.model), path, text, aliases=names, memory=lambda: _share(settings, speech))
     return EngineHost(engine, on_death=text.on_death)
 
 

@@ -24,7 +24,8 @@ Made from `settings.py` by `make docs`: change the descriptions there.
 
 A profile is a YAML file: `configs/NAME.yaml` by its name, or any file by its path (`--profile NAME`, or `FIRESIDE_PROFILE`).
 The environment comes on top: `FIRESIDE_` and the key in capitals, with `__` between levels, e.g. `FIRESIDE_SERVER__PORT=8080`
-for `server.port`; lists and tables as JSON. An unknown key is refused. `fireside check --profile NAME` prints what comes of it.
+for `server.port`; lists and tables as JSON. Within `text.args` a value is read as in a profile (`FIRESIDE_TEXT__ARGS__ENFORCE_EAGER=true`).
+An unknown key is refused. `fireside check --profile NAME` prints what comes of it, without what a key's name says is secret.
 """
 HEADER = "| key | kind | default | what it does |\n|---|---|---|---|\n"
 COMPARISONS = {
@@ -85,11 +86,9 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    if isinstance(value, dict) and len(value) > 3:
-        return ", ".join(f"`{key}`" for key in value)
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list, dict)):  # of a table its keys
         return ", ".join(f"`{item}`" for item in value) or "empty"
-    return f"`{value}`" if value not in ("", {}) else "empty"
+    return f"`{value}`" if value != "" else "empty"
 
 
 def _is_group(kind: Any) -> TypeGuard[type[BaseModel]]:

@@ -13,13 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel, SecretStr
 from typer.testing import CliRunner, Result
 
 from cli import app
 from commands import serve as serving
 from commands import weights
-from commands.check import masked
 from models import devices
 from models.devices import GPU
 from models.imports.files import builder_for
@@ -102,13 +100,13 @@ def test_check_refuses_a_full_gpu(run: Run, tmp_path: Path, monkeypatch: pytest.
     assert "or lower the margin" in result.stderr
 
 
-def test_secrets_are_masked_by_their_type() -> None:
-    class Part(BaseModel):
-        keys: tuple[SecretStr, ...] = (SecretStr("hunter2"),)
-        empty: SecretStr = SecretStr("")
-        named: dict[str, SecretStr] = {"a": SecretStr("hunter2")}
-
-    assert masked(Part()) == {"keys": ["********"], "empty": "", "named": {"a": "********"}}
+def test_check_prints_no_secret(run: Run, tmp_path: Path) -> None:
+    args = {"hf_token": "hunter2", "max_num_batched_tokens": 2048, "kv_transfer_config": {"extra": {"apiKey": "hunter2"}}}
+    env = {"HF_TOKEN": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter2", "VLLM_CPU_KVCACHE_SPACE": "2"}
+    result = run("check", "-p", profile(tmp_path, text={"args": args, "env": env}))
+    assert "hunter2" not in result.output
+    for line in ("hf_token: '********'", "max_num_batched_tokens: 2048", "apiKey: '********'", "HF_TOKEN: '********'", "SPACE: '2'"):
+        assert line in result.stdout
 
 
 def test_a_folder_is_imported_listed_verified_and_removed(run: Run, tmp_path: Path) -> None:
@@ -133,6 +131,14 @@ def test_a_broken_model_is_listed_and_fails_the_check_of_it(run: Run, tmp_path: 
 def test_voices_are_listed_with_who_speaks(run: Run, tmp_path: Path) -> None:
     assert run("voices", "import", coqui_folder(tmp_path), "--name", "ann").exit_code == 0
     assert "p225, p226" in run("voices", "list").stdout
+
+
+def test_a_revision_that_is_not_the_profiles_is_not_ready(run: Run, tmp_path: Path, home: Path) -> None:
+    weights.Store(home / "models").add("small", builder_for(text_folder(tmp_path), source="hub:me/small", revision="a" * 40))
+    mine = profile(tmp_path, weights={"small": {"hub": "me/small", "revision": "v2"}}, text={"engine": "vllm", "model": "small"})
+    for result in (run("check", "-p", mine), run("models", "prepare", "-p", mine)):
+        assert result.exit_code == 1
+        assert "v2 is asked for: run `fireside models pull me/small --name small --revision v2 --replace`" in result.stderr
 
 
 def test_prepare_gets_what_is_missing_and_then_nothing_more(run: Run, tmp_path: Path) -> None:
@@ -200,7 +206,9 @@ def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_pa
     monkeypatch.setattr(serving.os, "execv", lambda path, command: handed.append(command))
     monkeypatch.setattr(serving.os, "environ", {**os.environ})
     monkeypatch.chdir(tmp_path)
-    mine = profile(tmp_path, text={"engine": "none"}, home="./weights")
+    (tmp_path / "voices" / "ann").mkdir(parents=True)
+    models = ["voices/ann", "voices/bob", "joe", "tts_models/en/vctk/vits"]
+    mine = profile(tmp_path, text={"engine": "none"}, speech={"models": models}, home="./weights")
     result = CliRunner().invoke(app, ["serve", "-p", "mine.yaml", "--host", "0.0.0.0", "--port", "4321"])
     assert result.exit_code == 0, result.output
     ((python, *command),) = handed
@@ -209,7 +217,7 @@ def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_pa
     environment = serving.os.environ
     assert environment["FIRESIDE_PROFILE"] == str(mine)
     assert environment["FIRESIDE_HOME"] == str(home)
-    assert json.loads(environment["FIRESIDE_SPEECH__MODELS"]) == ["mock-speech"]
+    assert json.loads(environment["FIRESIDE_SPEECH__MODELS"]) == [str(tmp_path / "voices" / "ann"), *models[1:]]
     assert (environment["BENTOML_DO_NOT_TRACK"], environment["HF_HUB_OFFLINE"], environment["VLLM_NO_USAGE_STATS"]) == ("True", "1", "1")
 
 

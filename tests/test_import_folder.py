@@ -11,7 +11,8 @@ import pytest
 
 from models.errors import WeightsError
 from models.imports.files import builder_for
-from models.store import Store, StoredModel
+from models.manifest import StoredModel
+from models.store import Store
 
 
 def safetensors(size: int = 8, promised: int = 8) -> bytes:

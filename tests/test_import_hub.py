@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import struct
@@ -59,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self.server.requests.append((self.command, self.path.split("?")[0], self.headers.get("Range", "")))
         path = self.path.split("?")[0]
-        if path.startswith(("/api/models/me/small/revision/main", f"/api/models/me/small/revision/{COMMIT}")):
+        if path in [f"/api/models/me/small/revision/{revision}" for revision in ("main", "v1", COMMIT)]:
             self._json(
                 {
                     "_id": "1",
@@ -167,6 +168,53 @@ def test_a_pull_that_was_cut_goes_on_where_it_stopped(hub: Hub, store: Store) ->
     assert span.startswith("bytes=")
     assert WRITTEN <= int(span.removeprefix("bytes=").rstrip("-")) < len(WEIGHTS)
     assert len(hub.sent("config.json")) == 1
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_a_pull_that_was_killed_over_its_checksums_fetches_nothing_again(hub: Hub, store: Store) -> None:
+    def kill(stage: str, done: int, total: int) -> None:
+        if stage == "checksums":
+            raise Killed
+
+    with pytest.raises(Killed):
+        store.add("small", HubBuilder("me/small", "main", "MIT"), progress=kill)
+    fetched = len(hub.sent("model.safetensors"))
+    assert (pull(store).folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert len(hub.sent("model.safetensors")) == fetched
+
+
+def test_another_revision_than_the_one_that_is_there_is_refused_with_the_command_that_gets_it(hub: Hub, store: Store) -> None:
+    pull(store)
+    for asked in ("main", COMMIT):
+        assert pull(store, revision=asked).requested == "main"
+    told = rf"at revision main \({COMMIT}\), and v1 is asked for: run `fireside models pull me/small --name small --revision v1 --replace`"
+    with pytest.raises(WeightsError, match=told):
+        pull(store, revision="v1")
+    assert store.add("small", HubBuilder("me/small", "v1", "MIT"), replace=True).requested == "v1"
+
+
+def test_the_command_that_mends_a_pull_asks_for_the_same_revision(hub: Hub, store: Store) -> None:
+    hub.cut = 1
+    with pytest.raises(WeightsError):
+        pull(store, revision="v1")
+    (half,) = store.broken()
+    hub.cut = 0
+    (pull(store, revision="v1").folder / "tokenizer.json").unlink()
+    (broken,) = store.broken()
+    for why in (half.why, broken.why):
+        assert "fireside models pull me/small --name small --revision v1`" in why
+
+
+def test_a_full_disk_is_not_the_networks_fault(hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("models.imports.hub.fetch", write)
+    with pytest.raises(WeightsError, match=r"me/small could not be written \(No space left on device\): make room"):
+        pull(store)
 
 
 def test_progress_is_told_in_bytes(hub: Hub, store: Store) -> None:

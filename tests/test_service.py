@@ -45,6 +45,14 @@ def test_every_model_is_listed_and_found_by_its_aliases(server: Server) -> None:
         client.models.retrieve("gpt-9")
 
 
+def test_a_default_voice_that_is_not_there_is_logged_and_told() -> None:
+    with serve("mock", FIRESIDE_SPEECH__DEFAULT_VOICE="mock-hihg") as running:
+        answer = httpx.post(f"{running.url}/v1/audio/speech", json={"model": "tts-1", "input": "Hello."})
+        assert answer.status_code == 400
+        for told in (answer.json()["error"]["message"], running.tail()):
+            assert "speech.default_voice names the voice 'mock-hihg', which is not loaded: expected one of mock-low" in told
+
+
 @pytest.mark.parametrize("path", ["/v1/models", "/readyz", "/v1/audio/voices"])
 def test_a_request_keeps_the_id_its_client_gave_it(server: Server, path: str) -> None:
     assert httpx.get(server.url + path, headers={"x-request-id": "mine-7"}).headers["x-request-id"] == "mine-7"

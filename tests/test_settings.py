@@ -61,3 +61,90 @@ def test_nothing_to_serve_is_refused(tmp_path: Path) -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings.load("mock").server.port = 1  # type: ignore[misc]
+
+
+def test_a_list_or_table_in_the_environment_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESIDE_SPEECH__MODELS", "joe")
+    with pytest.raises(SettingsError, match=r"""FIRESIDE_SPEECH__MODELS is not JSON.*FIRESIDE_SPEECH__MODELS='\["joe"\]'"""):
+        settings.load("mock")
+    monkeypatch.setenv("FIRESIDE_SPEECH__MODELS", '["joe"]')
+    monkeypatch.setenv("FIRESIDE_TEXT__MOCK", '{"ttft": 1}')
+    monkeypatch.setenv("FIRESIDE_WEIGHTS", '{"small": {"hub": "me/small"}}')
+    monkeypatch.setenv("FIRESIDE_WEIGHTS__SMALL__REVISION", "1234")
+    loaded = settings.load("mock")
+    assert (loaded.speech.models, loaded.text.mock.ttft) == (("joe",), 1)
+    assert loaded.weights == {"small": settings.Hub(hub="me/small", revision="1234")}
+
+
+def test_an_environment_for_vllm_keeps_its_capitals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESIDE_TEXT__ENV__VLLM_CPU_KVCACHE_SPACE", "4")
+    monkeypatch.setenv("FIRESIDE_TEXT__ENV", '{"no_proxy": "*"}')
+    loaded = settings.load(profile(tmp_path, "text: {env: {VLLM_CPU_KVCACHE_SPACE: '2', OTHER: a}}"))
+    assert loaded.text.env == {"VLLM_CPU_KVCACHE_SPACE": "4", "OTHER": "a", "no_proxy": "*"}
+
+
+def test_arguments_from_the_environment_are_read_as_in_a_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESIDE_TEXT__ARGS__ENFORCE_EAGER", "true")
+    monkeypatch.setenv("FIRESIDE_TEXT__ARGS__GPU_MEMORY_UTILIZATION", "0.5")
+    monkeypatch.setenv("FIRESIDE_TEXT__ARGS__DTYPE", "float32")
+    monkeypatch.setenv("FIRESIDE_TEXT__ARGS__OVERRIDE_GENERATION_CONFIG__TEMPERATURE", "0")
+    args = {"enforce_eager": True, "gpu_memory_utilization": 0.5, "dtype": "float32", "override_generation_config": {"temperature": 0}}
+    assert settings.load("mock").text.args == args
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"1: 2", "  1: Keys should be strings"),
+        (b"text: {args: {1: 2}}", "text.args.1"),
+        (b"text: {model: \xff}", "not UTF-8"),
+        (b"text: {model: '\x01'}", "not YAML"),
+    ],
+)
+def test_a_profile_of_odd_content_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "mine.yaml").write_bytes(content)
+    with pytest.raises(SettingsError) as refusal:
+        settings.load(str(tmp_path / "mine.yaml"))
+    assert told in str(refusal.value)
+
+
+def test_an_address_is_a_number(tmp_path: Path) -> None:
+    assert settings.load(profile(tmp_path, "server: {host: localhost}")).server.host == "127.0.0.1"
+    assert settings.load(profile(tmp_path, "server: {host: '::1'}")).server.host == "::1"
+    with pytest.raises(SettingsError, match=r"server\.host: expected an IP address.*got 'my-machine'"):
+        settings.load(profile(tmp_path, "server: {host: my-machine}"))
+
+
+def test_coqui_needs_a_model(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"speech\.models: coqui needs at least one model"):
+        settings.load(profile(tmp_path, "speech: {engine: coqui, models: []}"))
+    assert settings.load(profile(tmp_path, "speech: {engine: none, models: []}")).speech.models == ()
+
+
+@pytest.mark.parametrize(
+    ("entry", "lines"),
+    [
+        ("{packge: p, file: f}", ["weights.a.package: Field required", "weights.a.packge: no such key; did you mean weights.a.package?"]),
+        ("{hub: me/a, revison: v1}", ["weights.a.revison: no such key; did you mean weights.a.revision?"]),
+        ("{coqui: tts_models/en/a/b, file: f}", ["weights.a.file: no such key"]),
+        ("{}", ["weights.a: expected package and file, hub, or coqui"]),
+        ("me/a", ["weights.a: expected package and file, hub, or coqui (got 'me/a')"]),
+    ],
+)
+def test_a_typo_in_an_entry_of_weights_gets_its_nearest(tmp_path: Path, entry: str, lines: list[str]) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        settings.load(profile(tmp_path, f"weights: {{a: {entry}}}"))
+    told = [line.strip() for line in str(refusal.value).splitlines()[1:]]
+    assert len(told) == len(lines)
+    assert all(line.startswith(start) for line, start in zip(told, lines, strict=True))
+
+
+def test_a_refusal_tells_no_secret(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"text\.env\.HF_TOKEN") as refusal:
+        settings.load(profile(tmp_path, "text: {env: {HF_TOKEN: [hunter2]}, engine: {api_key: hunter2}}"))
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_every_key_has_a_description() -> None:
+    fields = [(part.__name__, name, field) for part in settings.Part.__subclasses__() for name, field in part.model_fields.items()]
+    assert [f"{part}.{name}" for part, name, field in fields if not field.description] == []

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from models import loader
 from models.errors import WeightsError
-from models.store import MANIFEST, Builder, Card, Progress, Store, coqui_slug, name_of
+from models.manifest import MANIFEST, Card, Progress
+from models.store import Builder, Store, coqui_slug, name_of
+from settings import Hub, Settings
 
 
 class Writes(Builder):
@@ -74,15 +77,19 @@ def kill(folder: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def add(root: Path, build: Builder) -> None:
-    Store(root).add("small", build)
+def add(root: Path, build: Builder, replace: bool = False) -> None:
+    Store(root).add("small", build, replace=replace)
 
 
-def test_a_killed_import_is_named_with_its_mend_and_never_loaded(store: Store) -> None:
-    process = multiprocessing.get_context("fork").Process(target=add, args=(store.root, Writes(act=kill)))
+def add_and_be_killed(root: Path, replace: bool = False) -> None:
+    process = multiprocessing.get_context("fork").Process(target=add, args=(root, Writes(act=kill), replace))
     process.start()
     process.join(30)
     assert process.exitcode == -signal.SIGKILL
+
+
+def test_a_killed_import_is_named_with_its_mend_and_never_loaded(store: Store) -> None:
+    add_and_be_killed(store.root)
     ((name, why),) = store.broken()
     assert name == "small"
     assert "half-written" in why
@@ -92,6 +99,41 @@ def test_a_killed_import_is_named_with_its_mend_and_never_loaded(store: Store) -
     assert store.list() == ()
     assert store.add("small", Writes()).size == 7
     assert not (store.root / "small" / "half").exists()
+
+
+def test_a_killed_replacement_is_named_while_the_old_model_is_used(store: Store) -> None:
+    store.add("small", Writes())
+    add_and_be_killed(store.root, replace=True)
+    assert [model.name for model in store.list()] == ["small"]
+    ((name, why),) = store.broken()
+    assert name == "small"
+    assert "a new model small is half-written" in why
+    assert "fireside models import '/models/my model' --name small --replace" in why
+    store.add("small", Writes(), replace=True)
+    assert store.broken() == ()
+
+
+def test_remove_takes_what_a_killed_replacement_had_set_aside(store: Store) -> None:
+    store.add("small", Writes()).folder.rename(store.root / ".partial" / ".small.old")
+    store.remove("small")
+    assert list((store.root / ".partial").iterdir()) == []
+
+
+def test_a_library_that_is_not_here_is_told_with_the_environment_that_has_it(store: Store) -> None:
+    def need(folder: Path) -> None:
+        import nothing_of_that_name  # type: ignore[import-not-found]  # noqa: F401
+
+    with pytest.raises(WeightsError, match=r"No module named 'nothing_of_that_name'.*\.venv/cpu/bin/fireside"):
+        store.add("small", Writes(act=need))
+    assert store.broken() == ()
+
+
+def test_the_licence_is_the_profiles_or_what_the_import_recorded(store: Store) -> None:
+    store.add("small", Writes())
+    told = {"small": Hub(hub="me/small"), "other": Hub(hub="me/other", licence="CC0-1.0")}
+    settings = Settings(home=store.root.parent, weights=told)
+    licences = [loader._licence(settings, model) for model in ("small", "other", str(store.root.parent))]
+    assert licences == ["MIT", "CC0-1.0", "unknown"]
 
 
 def test_two_processes_that_import_the_same_model_make_it_once(store: Store, tmp_path: Path) -> None:
@@ -172,8 +214,14 @@ def test_a_coqui_name_is_found_in_the_store_or_in_coquis_own_folder(store: Store
     monkeypatch.setenv("TTS_HOME", str(tmp_path))
     with pytest.raises(WeightsError, match=f"fireside models pull {name}"):
         store.path(name)
-    (tmp_path / "tts" / "tts_models--en--vctk--vits").mkdir(parents=True)
-    assert store.path(name) == tmp_path / "tts" / "tts_models--en--vctk--vits"
+    folder = tmp_path / "tts" / "tts_models--en--vctk--vits"
+    folder.mkdir(parents=True)
+    for half in ("vits.zip", "config.json", "model_file.pth"):
+        (folder / half).touch()
+        with pytest.raises(WeightsError, match=f"fireside models pull {name}"):
+            store.path(name)
+    (folder / "vits.zip").unlink()
+    assert store.path(name) == folder
     assert store.path(str(store.add(str(coqui_slug(name)), Writes()).name)) == store.path(name)
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import WeightsError
+from models.imports.download import failed
 from models.imports.folder import copy_tree, finish
-from models.store import Builder, Card, Progress, coqui_slug
+from models.manifest import Card, Progress
+from models.store import Builder, coqui_slug
 
 Agree = Callable[[str], bool]
 """Shown the terms, answers whether the user agrees. Asked, never assumed."""
@@ -76,7 +78,7 @@ def _download(manager: Any, name: str, item: Any, target: Path) -> Path:
     try:
         folder = Path(manager.create_dir_and_download_model(name, item, target))
     except (requests.RequestException, zipfile.BadZipFile, OSError) as error:
-        raise WeightsError(f"{name} could not be fetched ({type(error).__name__}: {error}): check the network and run it again") from error
+        raise failed(name, error) from error
     if not any(folder.rglob("*.pth*")):
         raise WeightsError(f"{name} arrived without a checkpoint: run the same command again")
     return folder

@@ -6,6 +6,7 @@ the part that is there is kept here. Its `http_get` does the transfer: redirects
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from threading import Event, Lock
 from typing import Any
 
 from models.errors import WeightsError
-from models.store import Progress, sha256
+from models.manifest import Progress, sha256
 
 PARTS = ".parts"
 AT_ONCE = 4
@@ -30,6 +31,13 @@ class Remote:
     url: str
     size: int
     sha256: str
+
+
+def failed(what: str, error: Exception, then: str = "run it again") -> WeightsError:
+    """Why a download did not come to its end."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WeightsError(f"{what} could not be written ({error.strerror}): make room on the disk of FIRESIDE_HOME and {then}")
+    return WeightsError(f"{what} could not be fetched ({type(error).__name__}: {error}): check the network and {then}")
 
 
 class Stopped(Exception):

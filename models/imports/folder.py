@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import WeightsError
-from models.store import CHUNK, MANIFEST, Builder, Card, Format, Kind, Progress
+from models.manifest import MANIFEST, Card, Format, Kind, Progress
+from models.store import CHUNK, Builder
 
 COQUI_CHECKPOINTS = ("model.pth", "model_file.pth", "model_file.pth.tar", "checkpoint.pth")
 # Paths that a Coqui configuration holds, at its top and in model_args.

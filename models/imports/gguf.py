@@ -10,7 +10,8 @@ from typing import Any
 
 from models.errors import WeightsError
 from models.imports import gguf_header
-from models.store import Builder, Card, Progress
+from models.manifest import Card, Progress
+from models.store import Builder
 
 
 @dataclass

@@ -13,15 +13,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from models.errors import WeightsError
-from models.imports.download import Remote, fetch
+from models.imports.download import Remote, failed, fetch
 from models.imports.folder import finish
-from models.store import Builder, Card, Progress
+from models.manifest import RESUME, Card, Progress
+from models.store import Builder
 
 ALWAYS = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "LICENSE*", "README.md")
 NEVER = ("original/*", "consolidated*", "onnx/*", "openvino/*", "*/.*", ".*")
 # The first of these a repository has is what a model is made from; pickles of text models are not fetched.
 WEIGHTS = ("*.safetensors", "model.bin", "*.pth")
-REVISION = ".fireside-revision"
+AGAIN = "run it again, it goes on where it stopped"
 
 
 @dataclass
@@ -33,7 +34,7 @@ class HubBuilder(Builder):
     resumable = True
 
     def __post_init__(self) -> None:
-        self.source = f"hub:{self.hub}"
+        self.source, self.requested = f"hub:{self.hub}", self.revision
 
     def __call__(self, folder: Path, progress: Progress) -> Card:
         _refuse_offline()
@@ -42,9 +43,8 @@ class HubBuilder(Builder):
         commit, files = repository.sha, _wanted(self.hub, repository)
         _begin(folder, commit)
         _fetch(self.hub, commit, files, folder, progress)
-        (folder / REVISION).unlink()
         licence = self.licence if self.licence != "unknown" else _licence(repository)
-        return finish(folder, self.source, commit, licence)
+        return finish(folder, self.source, commit, licence).model_copy(update={"requested": self.revision})
 
 
 def _refuse_offline() -> None:
@@ -78,13 +78,7 @@ def _ask(hub: str, revision: str) -> Any:
     except RevisionNotFoundError as error:
         raise WeightsError(f"{hub} has no revision {revision}: give a commit, a tag or a branch") from error
     except (HfHubHTTPError, HTTPError, OSError) as error:
-        raise _unreachable(hub, error) from error
-
-
-def _unreachable(hub: str, error: Exception) -> WeightsError:
-    return WeightsError(
-        f"{hub} could not be fetched ({type(error).__name__}: {error}): check the network and run it again, it goes on where it stopped"
-    )
+        raise failed(hub, error, AGAIN) from error
 
 
 def _wanted(hub: str, repository: Any) -> list[Any]:
@@ -101,7 +95,7 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 def _begin(folder: Path, commit: str) -> None:
     """What an earlier pull left is used for the same commit alone."""
-    mark = folder / REVISION
+    mark = folder / RESUME
     if not mark.is_file() or mark.read_text(encoding="utf-8") != commit:
         shutil.rmtree(folder)
         folder.mkdir()
@@ -116,7 +110,7 @@ def _fetch(hub: str, commit: str, files: list[Any], folder: Path, progress: Prog
     try:
         fetch(remotes, folder, build_hf_headers(), progress)
     except (HfHubHTTPError, HTTPError, OSError) as error:
-        raise _unreachable(hub, error) from error
+        raise failed(hub, error, AGAIN) from error
 
 
 def _remote(hub: str, commit: str, file: Any) -> Remote:

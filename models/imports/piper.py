@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from models.errors import WeightsError
-from models.store import Builder, Card, Progress
+from models.manifest import Card, Progress
+from models.store import Builder
 
 SHIFT = 4
 PRIVATE_USE = 0xE000

@@ -17,7 +17,7 @@ from TTS.tts.models.vits import Vits
 from models.errors import WeightsError
 from models.imports.piper import SHIFT, PiperVoice, symbols
 from models.imports.piper_graph import Graph, Shape, read, shape_of
-from models.store import Progress
+from models.manifest import Progress
 
 Tensors = dict[str, torch.Tensor]
 

@@ -58,8 +58,11 @@ class VllmEngine:
     other engines take is known; `settings.args` overrides it.
     """
 
-    def __init__(self, name: str, path: Path, settings: Text, *, memory: Callable[[], dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, name: str, path: Path, settings: Text, *, aliases: tuple[str, ...] = (), memory: Callable[[], dict[str, Any]] | None = None
+    ) -> None:
         self.name = name
+        self._aliases = aliases
         self._path = path
         self._settings = settings
         self._memory = memory or dict
@@ -168,7 +171,7 @@ class VllmEngine:
     def _own(self) -> dict[str, Any]:
         return {
             "model": str(self._path),
-            "served_model_name": [self.name, *self._settings.aliases],
+            "served_model_name": [self.name, *self._aliases],
             "shutdown_timeout": math.ceil(self._settings.shutdown_timeout),
         }
 

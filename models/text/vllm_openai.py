@@ -34,7 +34,7 @@ from models.errors import SettingsError
 ELSEWHERE = {
     "model": "text.model",
     "model_tag": "text.model",
-    "served_model_name": "text.aliases",
+    "served_model_name": "aliases.text",
     "shutdown_timeout": "text.shutdown_timeout",
     "host": "server.host",
     "port": "server.port",

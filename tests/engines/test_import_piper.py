@@ -21,7 +21,8 @@ from models.imports import piper_checkpoint
 from models.imports.files import builder_for
 from models.imports.package import from_package, locate
 from models.imports.piper import SHIFT
-from models.store import Store, StoredModel
+from models.manifest import StoredModel
+from models.store import Store
 from tests.engines import piper_voice
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]

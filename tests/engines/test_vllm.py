@@ -23,6 +23,7 @@ from models.text.vllm import VllmEngine
 
 NAME = "smollm2-135m-instruct"
 PROFILE = settings.load("cpu").text
+ALIASES = settings.Aliases().text
 ENDLESS = Sampling(temperature=0, max_tokens=1500)
 QUESTION = ({"role": "user", "content": "What is the capital of France?"},)
 
@@ -50,7 +51,7 @@ def weights() -> Path:
 @pytest.fixture(scope="module")
 async def engine() -> AsyncIterator[VllmEngine]:
     text = PROFILE.model_copy(update={"args": {**PROFILE.args, "max_num_queued_reqs": 8}, "shutdown_timeout": 20.0})
-    engine = VllmEngine(NAME, weights(), text)
+    engine = VllmEngine(NAME, weights(), text, aliases=ALIASES)
     await engine.start()
     yield engine
     await engine.stop()
@@ -196,7 +197,7 @@ async def test_a_full_queue_is_refused(engine: VllmEngine) -> None:
 
 
 async def test_vllms_openai_app_answers_by_name_and_alias(client: httpx.AsyncClient) -> None:
-    for name in (NAME, *PROFILE.aliases):
+    for name in (NAME, *ALIASES):
         body = {"model": name, "messages": QUESTION, "temperature": 0, "max_tokens": 12}
         answer = (await client.post("/v1/chat/completions", json=body)).json()
         assert "Paris" in answer["choices"][0]["message"]["content"]

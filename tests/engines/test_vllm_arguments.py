@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import settings
+from cli import app
 from models.errors import SettingsError, WeightsError
 from models.text.vllm import VllmEngine, check_arguments
 
@@ -52,6 +54,12 @@ def test_what_vllm_does_not_take_is_refused_with_the_remedy(args: dict[str, obje
     with pytest.raises(SettingsError, match=r"text\.args") as refusal:
         check_arguments(text(**args))
     assert words in str(refusal.value)
+
+
+def test_check_tells_what_vllm_does_not_take(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("text: {engine: vllm, model: m, args: {max_model_length: 9}}")
+    assert "did you mean max_model_len?" in CliRunner().invoke(app, ["check", "-p", str(path)]).stderr
 
 
 @pytest.mark.anyio
