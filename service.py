@@ -13,7 +13,7 @@ from api import errors, metrics
 from api import generate as generation
 from api.app import create_app
 from api.lane import Lane
-from api.requests import RequestIds, request_id
+from api.requests import RequestIds
 from api.runtime import Runtime
 from models import loader
 
@@ -53,8 +53,7 @@ class Fireside:
     async def generate(self, ctx: bentoml.Context, **fields: Any) -> AsyncGenerator[str, None]:
         """Stream the text that follows a prompt, or that answers a conversation."""
         try:
-            wanted = generation.GenerateRequest(**fields).text_request(request_id(ctx.request.scope))
-            async for text in generation.generate(runtime, wanted, ctx.request):
+            async for text in generation.generate(runtime, generation.GenerateRequest(**fields), ctx.request):
                 yield text
         except Exception as error:  # the first item is awaited before BentoML answers: its status can still be set
             ctx.response.status_code = errors.refusal(error).status

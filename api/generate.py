@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from api import errors, metrics
+from api.requests import request_id
 from api.runtime import Runtime
 from api.streaming import Disconnected, unless_gone
 from models.base import Sampling, TextChunk, TextRequest
@@ -65,21 +66,18 @@ class GenerateRequest(BaseModel):
         return TextRequest(request_id, self.prompt, messages, Sampling(stop=tuple(self.stop or ()), **sampling))
 
 
-async def generate(runtime: Runtime, wanted: TextRequest, request: Request) -> AsyncGenerator[str, None]:
+async def generate(runtime: Runtime, asked: GenerateRequest, request: Request) -> AsyncGenerator[str, None]:
     """Raises before the first chunk whatever can be refused; after it, the last chunk is an error event.
 
     A client that leaves before the first token is noticed here: BentoML looks only once the response has begun.
     """
-    engine = runtime.require_text()
     with metrics.text("/generate") as timeline:
+        engine, wanted = runtime.require_text(), asked.text_request(request_id(request.scope))
         async with aclosing(engine.generate(wanted)) as chunks:
             try:
                 first = await unless_gone(anext(chunks, TextChunk("", 0)), request.receive)
             except Disconnected:
                 return
-            except Exception as error:
-                timeline.status = errors.refusal(error).status
-                raise
             timeline.item()
             yield first.text
             try:

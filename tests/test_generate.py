@@ -48,6 +48,13 @@ def test_what_makes_no_sense_is_refused(server: Server, body: dict[str, object],
     assert told in answer.json()["error"]["message"]
 
 
+def test_a_refusal_is_counted(server: Server) -> None:
+    refused = 'fireside_requests_total{outcome="invalid_request_error",route="/generate"}'
+    before = server.metric(refused)
+    httpx.post(f"{server.url}/generate", json={})
+    assert server.metric(refused) == before + 1
+
+
 @pytest.mark.parametrize(
     "body",
     [
