@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
+from api.ending import Ending
 from models.base import Load, SpeechEngine, TextEngine
-from models.errors import EngineFailed, NotReady
+from models.errors import NotReady
 from models.host import EngineHost
 from settings import Settings
 from voice.catalog import Catalog
@@ -16,33 +16,25 @@ from voice.schedule import Scheduler
 
 
 class Runtime:
-    """`text` and `speech` are None where the configuration has none.
-
-    Speech loads first and is measured; text gets what is left of the card.
-    """
+    """`text` and `speech` are None where the configuration has none."""
 
     def __init__(self, settings: Settings, *, text: EngineHost[TextEngine] | None, speech: EngineHost[SpeechEngine] | None) -> None:
         self.settings = settings
         self.text = text
         self.speech = speech
         self.scheduler = Scheduler(speech.engine, max_waiting=settings.speech.max_waiting) if speech else None
-        self._starting: asyncio.Task[None] | None = None
+        self._ending: Ending | None = None
 
     async def start(self) -> None:
-        """Begin loading and return at once."""
-        self._starting = asyncio.create_task(self._start())
-
-    async def _start(self) -> None:
-        if self.speech:
-            self.speech.start()
-            with suppress(EngineFailed):  # text is served all the same; readiness tells what is missing
-                await self.speech.wait_ready()
-        if self.text:
-            self.text.start()
+        """Begin loading and return at once. From now on a signal that ends this process is known here."""
+        for _, host in self.hosts():
+            host.start()
+        limits = {"text": min(self.settings.text.shutdown_timeout, self.settings.server.drain_timeout)}
+        self._ending = Ending([(host, limits.get(name, self.settings.server.drain_timeout)) for name, host in self.hosts()])
 
     async def stop(self) -> None:
-        if self._starting:
-            self._starting.cancel()
+        if self._ending:
+            self._ending.forget()
         await asyncio.gather(*(host.stop() for _, host in self.hosts()))
 
     def hosts(self) -> Iterator[tuple[str, EngineHost[Any]]]:

@@ -32,11 +32,10 @@ _GRACE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a worker says once it is loaded and warm. `memory` is (free, total) bytes of its GPU."""
+    """What a worker says once it is loaded and warm."""
 
     voices: tuple[Voice, ...]
     device: str
-    memory: tuple[int, int] | None
 
 
 class WorkerProcess:
@@ -48,8 +47,8 @@ class WorkerProcess:
         self._writer = writer
         self._ids = itertools.count(1)
         # What came for each job and was not taken yet. Not bounded: a job is one sentence, so that its audio is.
-        self._stopped = False
         self._inboxes: dict[int, asyncio.Queue[wire.Frame | EngineFailed]] = {}
+        self._stopped = False
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._logs = asyncio.create_task(self._log())
         self._loaded: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
@@ -126,8 +125,8 @@ class WorkerProcess:
                 self._send({"kind": "cancel", "id": job_id})
 
     async def stop(self) -> None:
-        self._stopped = self.alive
         """End the process and wait for it. Jobs still in it get EngineDied."""
+        self._stopped = self.alive
         self._writer.close()
         try:
             async with asyncio.timeout(_GRACE):
@@ -165,8 +164,7 @@ class WorkerProcess:
     def _hand_out(self, frame: wire.Frame) -> None:
         head = frame.head
         if head["kind"] == "ready":
-            memory = head["memory"] and (int(head["memory"][0]), int(head["memory"][1]))
-            self._loaded.set_result(Ready(tuple(Voice(**voice) for voice in head["voices"]), head["device"], memory))
+            self._loaded.set_result(Ready(tuple(Voice(**voice) for voice in head["voices"]), head["device"]))
         elif "id" not in head:
             self._loaded.set_exception(_error(head))
         elif inbox := self._inboxes.get(head["id"]):

@@ -174,14 +174,8 @@ def _serve(connection: Connection) -> None:
     except FiresideError as error:
         connection.send(_failed(error))
         return
-    connection.send(
-        {
-            "kind": "ready",
-            "voices": [asdict(voice) for voice in renderer.voices()],
-            "device": getattr(renderer, "device", "cpu"),
-            "memory": renderer.memory(),
-        }
-    )
+    voices = [asdict(voice) for voice in renderer.voices()]
+    connection.send({"kind": "ready", "voices": voices, "device": getattr(renderer, "device", "cpu")})
     Worker(renderer, connection).run()
 
 

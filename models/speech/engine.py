@@ -73,11 +73,6 @@ class WorkerSpeechEngine:
         ready = self._ready()
         return ready.device if ready is not None else ""
 
-    def memory(self) -> tuple[int, int] | None:
-        """(free, total) bytes of its GPU once loaded and warm; None without a GPU or before."""
-        ready = self._ready()
-        return ready.memory if ready is not None else None
-
     async def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
         worker = self._worker
         if worker is None or not worker.alive:

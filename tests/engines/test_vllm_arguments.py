@@ -58,6 +58,6 @@ def test_what_vllm_does_not_take_is_refused_with_the_remedy(args: dict[str, obje
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no model at"):
-        await VllmEngine("m", tmp_path / "nowhere", text()).start()
+        await VllmEngine("m", lambda: tmp_path / "nowhere", text()).start()
     with pytest.raises(WeightsError, match=r"no config\.json"):
-        await VllmEngine("m", tmp_path, text()).start()
+        await VllmEngine("m", lambda: tmp_path, text()).start()
