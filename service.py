@@ -21,7 +21,9 @@ loader.quiet()
 text, speech = loader.hosts(settings)
 runtime = Runtime(settings, text=text, speech=speech)
 app = create_app(runtime)
-logging.getLogger("bentoml.fireside").setLevel(logging.INFO)
+# BentoML shows warnings only, other than its own loggers'.
+for ours in ("api", "models", "voice"):
+    logging.getLogger(ours).setLevel(logging.INFO)
 
 
 @bentoml.service(

@@ -61,6 +61,14 @@ def test_an_unknown_route_is_told_as_openai_does(server: Server) -> None:
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
+def test_the_lives_of_the_engines_are_in_the_log_and_in_the_status(server: Server) -> None:
+    log = server.log.read_text()
+    assert "speech: ready" in log
+    assert "mock-text: ready" in log
+    ready = {"state": "ready", "detail": "ready"}
+    assert server.get("/v1/status").json() == {"ready": True, "engines": {"text": ready, "speech": ready}}
+
+
 def test_metrics_count_what_was_served(server: Server) -> None:
     ok = 'fireside_requests_total{outcome="ok",route="/v1/completions"}'
     before = server.metric(ok), server.metric('fireside_ttft_seconds_count{route="/v1/completions"}')
