@@ -19,10 +19,12 @@ from models import loader
 
 settings = configuration.load()
 loader.quiet()
-speech = loader.speech_host(settings)
-runtime = Runtime(settings, text=loader.text_host(settings, speech), speech=speech)
+text, speech = loader.hosts(settings)
+runtime = Runtime(settings, text=text, speech=speech)
 app = create_app(runtime)
-logging.getLogger("bentoml.fireside").setLevel(logging.INFO)
+# BentoML shows warnings only, other than its own loggers'.
+for ours in ("api", "models", "voice"):
+    logging.getLogger(ours).setLevel(logging.INFO)
 
 
 @bentoml.service(

@@ -40,7 +40,7 @@ class Server(Part):
     port: int = Field(3000, ge=1, le=65535)
     """Port for HTTP and WebSocket."""
     drain_timeout: float = Field(30, gt=0)
-    """Seconds that requests in flight get to finish after SIGTERM."""
+    """Seconds that requests in flight get to finish after SIGTERM; then they end with an error, and the process ends."""
 
     @field_validator("host")
     @classmethod
@@ -93,7 +93,7 @@ class Text(Part):
     on_death: Literal["restart", "exit"] = "restart"
     """When the engine process dies: load it again, or exit non-zero so that an orchestrator does."""
     shutdown_timeout: float = Field(30, ge=0)
-    """Seconds that running generations get to finish at shutdown; 0 aborts them."""
+    """Seconds that running generations get to finish after SIGTERM, at most server.drain_timeout; 0 ends them at once."""
     mock: MockText = MockText()
     """How the mock engine behaves."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from api import errors, models, socket, speech, text
+from api import errors, models, socket, speech, status, text
 from api.runtime import Runtime
 
 
@@ -13,6 +13,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app = FastAPI(title="Fireside", version="0.1.0")
     errors.install(app)
     app.include_router(models.router(runtime))
+    app.include_router(status.router(runtime))
     if runtime.speech:
         app.include_router(speech.router(runtime))
         app.include_router(socket.router(runtime))

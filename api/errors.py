@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from models import errors
 
-log = logging.getLogger("bentoml.fireside")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from api.ending import Ending
 from api.metrics import MeasuredEngine
 from models.base import Load, SpeechEngine, TextEngine
 from models.errors import EngineFailed, NotReady
@@ -20,39 +21,37 @@ log = logging.getLogger("bentoml.fireside")
 
 
 class Runtime:
-    """`text` and `speech` are None where the configuration has none.
-
-    Speech loads first and is measured; text gets what is left of the card.
-    """
+    """`text` and `speech` are None where the configuration has none."""
 
     def __init__(self, settings: Settings, *, text: EngineHost[TextEngine] | None, speech: EngineHost[SpeechEngine] | None) -> None:
         self.settings = settings
         self.text = text
         self.speech = speech
         self.scheduler = Scheduler(MeasuredEngine(speech.engine), max_waiting=settings.speech.max_waiting) if speech else None
-        self._starting: asyncio.Task[None] | None = None
+        self._ending: Ending | None = None
+        self._naming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin loading and return at once."""
-        self._starting = asyncio.create_task(self._start())
+        """Begin loading and return at once. From now on a signal that ends this process is known here."""
+        for _, host in self.hosts():
+            host.start()
+        limits = {"text": min(self.settings.text.shutdown_timeout, self.settings.server.drain_timeout)}
+        self._ending = Ending([(host, limits.get(name, self.settings.server.drain_timeout)) for name, host in self.hosts()])
+        self._naming = asyncio.create_task(self._tell_wrong_names())
 
-    async def _start(self) -> None:
+    async def _tell_wrong_names(self) -> None:
+        """Which voices there are is known only once they are loaded."""
         if self.speech:
-            self.speech.start()
-            with suppress(EngineFailed):  # text is served all the same; readiness tells what is missing
+            with suppress(EngineFailed):
                 await self.speech.wait_ready()
-                self._tell_wrong_names()
-        if self.text:
-            self.text.start()
-
-    def _tell_wrong_names(self) -> None:
-        """Which voices there are is known only now."""
-        for fault in self.require_speech()[0].faults():
-            log.error("%s", fault)
+                for fault in self.require_speech()[0].faults():
+                    log.error("%s", fault)
 
     async def stop(self) -> None:
-        if self._starting:
-            self._starting.cancel()
+        if self._ending:
+            self._ending.forget()
+        if self._naming:
+            self._naming.cancel()
         await asyncio.gather(*(host.stop() for _, host in self.hosts()))
 
     def hosts(self) -> Iterator[tuple[str, EngineHost[Any]]]:

@@ -19,7 +19,7 @@ from models import loader
 from models.base import Receive, Scope, Send
 
 _settings = configuration.load()
-_runtime = Runtime(_settings, text=loader.text_host(_settings, None), speech=None)
+_runtime = Runtime(_settings, text=loader.hosts(_settings)[0], speech=None)
 
 
 @asynccontextmanager

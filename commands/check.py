@@ -73,7 +73,7 @@ def faults(settings: Settings, gpus: tuple[devices.GPU, ...], states: tuple[weig
     yield from _engine_faults(settings, bool(gpus))
     if settings.text.engine == "vllm" and gpus:
         yield from _memory_faults(settings, gpus[0])
-    if fault := _port_fault(settings.server.host, settings.server.port):
+    if fault := port_fault(settings.server.host, settings.server.port):
         yield fault
 
 
@@ -120,7 +120,7 @@ def _memory_faults(settings: Settings, gpu: devices.GPU) -> Iterator[str]:
         yield str(error)
 
 
-def _port_fault(host: str, port: int) -> str:
+def port_fault(host: str, port: int) -> str:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 import settings as configuration
+from commands import weights
+from commands.check import port_fault
 from commands.options import Profile
-from models.errors import SettingsError
+from models.errors import SettingsError, WeightsError
 from models.store import is_path
 from settings import Settings, load, profile_path
 
@@ -28,8 +30,14 @@ def serve(profile: Profile = None, host: Host = None, port: Port = None) -> None
     from models.loader import quiet  # brings the engines' modules, which no other command needs
 
     settings = load()
+    _refuse_missing(settings)
+    if fault := port_fault(settings.server.host, settings.server.port):
+        raise SettingsError(fault)  # BentoML says it in a traceback, after seconds
     quiet()
     _make_absolute(settings)
+    if settings.text.on_death == "exit":
+        # As in a container: BentoML's supervisor replaces no worker that left, but ends with it, and not with 0.
+        os.environ["BENTOML_CONTAINERIZED"] = "true"
     # BentoML empties its metrics folder at each start: two servers must not share one.
     os.environ.setdefault("BENTOML_HOME", str(settings.root / "bentoml" / str(settings.server.port)))
     command = serve_command(settings)
@@ -43,6 +51,12 @@ def serve_command(settings: Settings) -> list[str]:
         raise SettingsError(f"no service.py in {ROOT}: this installation is not whole; install fireside again")
     where = ["--host", settings.server.host, "--port", str(settings.server.port), "--working-dir", str(ROOT)]
     return [sys.executable, "-m", "bentoml", "serve", "service:Fireside", *where]
+
+
+def _refuse_missing(settings: Settings) -> None:
+    missing = [f"{state.need.part}: {state.fault}" for state in weights.states(settings) if not state.folder]
+    if missing:
+        raise WeightsError("; ".join(missing))
 
 
 def _choose(profile: str | None, host: str | None, port: int | None) -> None:

@@ -113,7 +113,7 @@ class Engine(Protocol):
         """Load and warm up. Raises EngineFailed or WeightsError. May be called again after `stop`."""
 
     async def stop(self) -> None:
-        """Release everything: processes, memory, sockets. Idempotent."""
+        """Release everything: processes, memory, sockets. Requests in flight get EngineDied. Idempotent."""
 
     async def died(self) -> str:
         """Wait until a started engine dies of itself and return why. Never returns for a healthy or stopped one."""
@@ -141,9 +141,6 @@ class SpeechEngine(Engine, Protocol):
     def voices(self) -> tuple[Voice, ...]:
         """Known once started; empty before."""
 
-    def memory(self) -> tuple[int, int] | None:
-        """(free, total) bytes of its GPU once loaded and warm; None without a GPU or before."""
-
     def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
         """Stream the audio of one sentence, in order. UnknownVoice, EngineDied, or EngineFailed for this job alone."""
 
@@ -155,6 +152,3 @@ class Renderer(Protocol):
 
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Any:
         """Iterate over the Audio of one sentence; asks `cancelled` between windows and returns early when it is true."""
-
-    def memory(self) -> tuple[int, int] | None:
-        """(free, total) bytes of its GPU after loading, or None without one."""

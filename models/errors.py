@@ -16,6 +16,9 @@ FiresideError
 
 from __future__ import annotations
 
+STOPPED = "the server is shutting down and has ended this request: send it again once it is back"
+"""What EngineDied says when an engine was stopped with the request in it."""
+
 
 class FiresideError(Exception):
     """The root. The message is written for the person who has to act on it."""

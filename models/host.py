@@ -6,17 +6,14 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from models.base import Engine
-from models.errors import EngineFailed, FiresideError, NotReady, SettingsError, WeightsError
+from models.errors import EngineFailed, FiresideError, NotReady, WeightsError
 
 log = logging.getLogger(__name__)
 
@@ -54,32 +51,11 @@ def exit_process(code: int) -> NoReturn:
     os._exit(code)
 
 
-def tell_of_end(call: Callable[[], None]) -> Callable[[], None]:
-    """Call `call` when SIGTERM or SIGINT comes, before whoever handles it now; returns what undoes this.
-
-    Where nobody handles the signal it ends the process, and off the main thread Python allows no handler: nothing is done then.
-    """
-    previous: dict[int, Callable[[int, FrameType | None], Any]] = {}
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        call()
-        previous[number](number, frame)
-
-    def undo() -> None:
-        for number, handler in previous.items():
-            if signal.getsignal(number) is handle:
-                signal.signal(number, handler)
-
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            if callable(handler := signal.getsignal(number)):
-                previous[number] = handler
-                signal.signal(number, handle)
-    return undo
-
-
 class EngineHost(Generic[E]):
-    """Runs an engine without blocking: `start` returns at once, `ready` tells, `require` hands out the engine or raises NotReady."""
+    """Runs an engine without blocking: `start` returns at once, `ready` tells, `require` hands out the engine or raises NotReady.
+
+    Hosts that share `loads` load one at a time; one that comes `after` another waits, at each load, until that one does not load.
+    """
 
     def __init__(
         self,
@@ -87,6 +63,8 @@ class EngineHost(Generic[E]):
         *,
         on_death: Policy = "restart",
         restarts: Restarts | None = None,
+        loads: asyncio.Lock | None = None,
+        after: EngineHost[Any] | None = None,
         on_change: Callable[[Status], None] | None = None,
         exit: Callable[[int], object] = exit_process,  # noqa: A002 - the word for it
         clock: Callable[[], float] = time.monotonic,
@@ -95,14 +73,16 @@ class EngineHost(Generic[E]):
         self.engine = engine
         self._on_death = on_death
         self._restarts = restarts or Restarts()
+        self._loads = loads or asyncio.Lock()
+        self._after = after
         self._on_change = on_change
         self._exit = exit
         self._clock = clock
         self._sleep = sleep
         self._deaths: deque[float] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Lock()
         self._draining = False
-        self._forget_end: Callable[[], None] | None = None
         self._was_ready = False
         self._changed = asyncio.Event()
         self._status = Status("stopped", "not started", clock())
@@ -112,12 +92,14 @@ class EngineHost(Generic[E]):
         return self._status
 
     def ready(self) -> bool:
-        return self._status.state == "ready"
+        return self._status.state == "ready" and not self._draining
 
     def require(self) -> E:
         """The engine. Raises NotReady, saying what it is doing, while it cannot take requests."""
         if self.ready():
             return self.engine
+        if self._draining:
+            raise NotReady("the server is shutting down: try again once it is back")
         seconds = self._clock() - self._status.since
         raise NotReady(
             f"{self.engine.name} is not ready: {self._status.state} for {seconds:.0f} s ({self._status.detail}); try again later",
@@ -133,33 +115,35 @@ class EngineHost(Generic[E]):
                 raise EngineFailed(f"{self.engine.name}: {self._status.state}: {self._status.detail}")
             await self._changed.wait()
 
+    async def settled(self) -> None:
+        """Wait until the engine neither loads nor waits to load again."""
+        while self._status.state == "loading":
+            await self._changed.wait()
+
     def start(self) -> None:
-        """Begin loading in the background. From now on a signal that ends this process is known here: see `drain`."""
+        """Begin loading in the background."""
         if self._task is not None:
             raise RuntimeError(f"{self.engine.name} is already started")
         self._draining = self._was_ready = False
         self._deaths.clear()
-        self._forget_end = tell_of_end(self.drain)
         self._set("loading", "loading")
         self._task = asyncio.create_task(self._live(), name=f"engine {self.engine.name}")
 
     def drain(self) -> None:
-        """Shutdown begins: an engine that ends from now on (the signal reaches its processes too) has not died, and is not loaded again."""
+        """Shutdown begins: nothing new is let in, and an engine that ends now (the signal reaches its processes too) has not died."""
         self._draining = True
 
     async def stop(self) -> None:
-        """Stop the engine, whatever it is doing. Idempotent."""
+        """Stop the engine, whatever it is doing; requests in it get an error. Idempotent."""
         self.drain()
-        if self._forget_end is not None:
-            self._forget_end()
-            self._forget_end = None
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        await self.engine.stop()
-        self._set("stopped", "stopped")
+        async with self._stopping:
+            task, self._task = self._task, None
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await self.engine.stop()
+            self._set("stopped", "stopped")
 
     async def _live(self) -> None:
         try:
@@ -173,7 +157,7 @@ class EngineHost(Generic[E]):
     async def _life(self) -> float | None:
         """One life of the engine, from load to end: seconds until the next one, or None if it was the last."""
         try:
-            await self.engine.start()
+            await self._load()
         except FiresideError as error:
             return await self._after_failed_load(error)
         self._was_ready = True
@@ -182,10 +166,17 @@ class EngineHost(Generic[E]):
         log.error("%s died: %s", self.engine.name, why)
         return await self._after_death(why)
 
+    async def _load(self) -> None:
+        # While the other one has settled it does not hold the lock, so that nothing comes between this wait and the lock.
+        if self._after is not None:
+            await self._after.settled()
+        async with self._loads:
+            await self.engine.start()
+
     async def _after_failed_load(self, error: FiresideError) -> float | None:
         log.error("%s did not load: %s", self.engine.name, error)
-        # What never worked needs a person; what did work may work again.
-        if not self._was_ready or isinstance(error, (SettingsError, WeightsError)):
+        # What never worked needs a person. What did work may work again, with the same settings too: memory that is not free yet.
+        if not self._draining and (not self._was_ready or isinstance(error, WeightsError)):
             await self._give_up(str(error))
             return None
         return await self._after_death(str(error))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from models import devices
 from models.base import SpeechEngine, TextEngine
 from models.host import EngineHost
 from models.memory import vllm_share
@@ -12,12 +16,13 @@ from models.speech.engine import WorkerSpeechEngine
 from models.store import Store, name_of
 from settings import Settings, Speech
 
-# No dependency may call out: offline is the default, whatever started this process.
+# No dependency may call out while serving, whatever the environment says.
 QUIET = {
     "BENTOML_DO_NOT_TRACK": "True",
     "DO_NOT_TRACK": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
     "TRANSFORMERS_OFFLINE": "1",
     "VLLM_DO_NOT_TRACK": "1",
     "VLLM_NO_USAGE_STATS": "1",
@@ -25,23 +30,30 @@ QUIET = {
 
 
 def quiet() -> None:
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    os.environ.update(QUIET)
 
 
-def speech_host(settings: Settings) -> EngineHost[SpeechEngine] | None:
+def hosts(settings: Settings) -> tuple[EngineHost[TextEngine] | None, EngineHost[SpeechEngine] | None]:
+    """Text and speech; None where the configuration has none. They never load at once, and text waits for speech, at every load."""
+    loads = asyncio.Lock()
+    voices, model = _speech(settings), _text(settings)
+    speech = EngineHost(voices, loads=loads) if voices else None
+    text = EngineHost(model, on_death=settings.text.on_death, loads=loads, after=speech) if model else None
+    return text, speech
+
+
+def _speech(settings: Settings) -> SpeechEngine | None:
     speech = settings.speech
     match speech.engine:
         case "none":
             return None
         case "mock":
-            engine = _worker("models.speech.mock:MockRenderer", speech.mock.model_dump(), speech)
+            return _worker("models.speech.mock:MockRenderer", speech.mock.model_dump(), speech)
         case "coqui":
-            engine = _worker("models.speech.coqui:CoquiRenderer", _coqui(settings), speech)
-    return EngineHost(engine)
+            return _worker("models.speech.coqui:CoquiRenderer", lambda: _coqui(settings), speech)
 
 
-def _worker(renderer: str, config: dict[str, Any], speech: Speech) -> WorkerSpeechEngine:
+def _worker(renderer: str, config: dict[str, Any] | Callable[[], dict[str, Any]], speech: Speech) -> WorkerSpeechEngine:
     return WorkerSpeechEngine("speech", renderer, config, speech.start_timeout, speech.concurrency)
 
 
@@ -58,7 +70,7 @@ def _licence(settings: Settings, model: str) -> str:
     return told if told != "unknown" else Store(settings.root / "models").licence(model)
 
 
-def text_host(settings: Settings, speech: EngineHost[SpeechEngine] | None) -> EngineHost[TextEngine] | None:
+def _text(settings: Settings) -> TextEngine | None:
     text = settings.text
     match text.engine:
         case "none":
@@ -66,20 +78,17 @@ def text_host(settings: Settings, speech: EngineHost[SpeechEngine] | None) -> En
         case "mock":
             from models.text.mock import MockTextEngine
 
-            engine: TextEngine = MockTextEngine(text.model, settings.aliases.text, text.mock)
+            return MockTextEngine(text.model, settings.aliases.text, text.mock)
         case "vllm":
             from models.text.vllm import VllmEngine
 
-            store = Store(settings.root / "models")
-            path, names = store.path(text.model), settings.aliases.text
-            engine = VllmEngine(name_of(text.model), path, text, aliases=names, memory=lambda: _share(settings, speech))
-    return EngineHost(engine, on_death=text.on_death)
+            def path() -> Path:
+                return Store(settings.root / "models").path(text.model)
+
+            return VllmEngine(name_of(text.model), path, text, aliases=settings.aliases.text, memory=lambda: _share(settings))
 
 
-def _share(settings: Settings, speech: EngineHost[SpeechEngine] | None) -> dict[str, Any]:
-    """vLLM's part of the GPU, as the speech worker measured what it left. Without a GPU there is nothing to share."""
-    measured = speech.engine.memory() if speech and speech.ready() else None
-    if measured is None:
-        return {}
-    free, total = measured
-    return vllm_share(free, total, settings.memory.margin_gib, settings.text.args)
+def _share(settings: Settings) -> dict[str, Any]:
+    """vLLM's part of the GPU that it will use, from what is free now. Without a GPU there is nothing to share."""
+    gpus = devices.gpus()
+    return vllm_share(gpus[0].free, gpus[0].total, settings.memory.margin_gib, settings.text.args) if gpus else {}

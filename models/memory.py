@@ -1,4 +1,4 @@
-"""How one GPU is shared: speech loads first and is measured, and vLLM gets what is then free less a margin."""
+"""How one GPU is shared: speech loads first, and vLLM gets what is then free less a margin, measured anew before each of its loads."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from models.errors import SettingsError
 GIB = 1 << 30
 # Below this no language model starts: weights, activations and a KV cache for one request.
 LEAST = 1 * GIB
+# What a CUDA context of vLLM's takes before vLLM looks whether its share is free: less of a margin than this, and it refuses.
+CONTEXT = 0.6
 CHOSEN_BY_USER = ("gpu_memory_utilization", "kv_cache_memory_bytes")
 
 
 def vllm_share(free: int, total: int, margin: float, args: Mapping[str, Any]) -> dict[str, float]:
     """The arguments to add to vLLM's: `gpu_memory_utilization`, a share of the whole card; nothing where `args` sets the share itself.
 
-    `free` and `total` are bytes of the card once speech is loaded, `margin` is in GiB. Raises SettingsError when nothing useful is left,
-    or when `args` asks for more than is free: vLLM would refuse to start, after a minute.
+    `free` and `total` are NVML's bytes of the card once speech is loaded, `margin` is in GiB, at least CONTEXT. vLLM takes its share of
+    CUDA's total, which is NVML's or, less what the driver reserves, a little below: never more than this computes. Raises SettingsError
+    when nothing useful is left, or when `args` asks for more than is free: vLLM would refuse to start, after a minute.
     """
     if total <= 0 or not 0 <= free <= total:
         raise SettingsError(f"GPU memory: expected free between 0 and total, got {free} of {total} bytes")
     if any(args.get(name) is not None for name in CHOSEN_BY_USER):
         _check_chosen(free, total, args)
         return {}
+    margin = max(margin, CONTEXT)
     left = free - int(margin * GIB)
     if left < LEAST:
         raise SettingsError(

@@ -26,16 +26,16 @@ log = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).parent.parent
 _LAST_LINES = 12
+_LONGEST_LINE = 8192
 _GRACE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a worker says once it is loaded and warm. `memory` is (free, total) bytes of its GPU."""
+    """What a worker says once it is loaded and warm."""
 
     voices: tuple[Voice, ...]
     device: str
-    memory: tuple[int, int] | None
 
 
 class WorkerProcess:
@@ -48,6 +48,7 @@ class WorkerProcess:
         self._ids = itertools.count(1)
         # What came for each job and was not taken yet. Not bounded: a job is one sentence, so that its audio is.
         self._inboxes: dict[int, asyncio.Queue[wire.Frame | EngineFailed]] = {}
+        self._stopped = False
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._logs = asyncio.create_task(self._log())
         self._loaded: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
@@ -125,6 +126,7 @@ class WorkerProcess:
 
     async def stop(self) -> None:
         """End the process and wait for it. Jobs still in it get EngineDied."""
+        self._stopped = self.alive
         self._writer.close()
         try:
             async with asyncio.timeout(_GRACE):
@@ -162,8 +164,7 @@ class WorkerProcess:
     def _hand_out(self, frame: wire.Frame) -> None:
         head = frame.head
         if head["kind"] == "ready":
-            memory = head["memory"] and (int(head["memory"][0]), int(head["memory"][1]))
-            self._loaded.set_result(Ready(tuple(Voice(**voice) for voice in head["voices"]), head["device"], memory))
+            self._loaded.set_result(Ready(tuple(Voice(**voice) for voice in head["voices"]), head["device"]))
         elif "id" not in head:
             self._loaded.set_exception(_error(head))
         elif inbox := self._inboxes.get(head["id"]):
@@ -172,7 +173,9 @@ class WorkerProcess:
                 del self._inboxes[head["id"]]
 
     def _bury(self, code: int) -> str:
-        why = f"the speech worker ended ({_exit(code)})" + "".join(f"\n  {line}" for line in self._last_lines)
+        why = errors.STOPPED if self._stopped else f"the speech worker {_exit(code)}"
+        if not self._stopped:  # its words are for the log, not for clients: they name files and code
+            log.error("%s; its last lines:%s", why, "".join(f"\n  {line}" for line in self._last_lines) or " none")
         for inbox in self._inboxes.values():
             inbox.put_nowait(EngineDied(why))
         self._inboxes.clear()
@@ -183,17 +186,37 @@ class WorkerProcess:
 
     async def _log(self) -> None:
         assert self._process.stdout is not None
-        with contextlib.suppress(ValueError):  # a line over the limit of the reader: what follows is not worth a crash
-            async for line in self._process.stdout:
-                text = line.decode(errors="replace").rstrip()
-                self._last_lines.append(text)
-                log.info("speech worker %d: %s", self.pid, text)
+        async for line in _lines(self._process.stdout):
+            self._last_lines.append(line)
+            log.info("speech worker %d: %s", self.pid, line)
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncGenerator[str, None]:
+    """As a terminal shows them: a carriage return begins the line anew, as progress bars do. Overlong ones come in parts.
+
+    Not StreamReader's own lines: it gives up at a long one, and a pipe that nobody reads stops its writer.
+    """
+    rest = b""
+    while chunk := await stream.read(_LONGEST_LINE):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield _shown(line)
+        rest = rest[rest.rfind(b"\r", 0, -1) + 1 :]
+        while len(rest) > _LONGEST_LINE:
+            yield _shown(rest[:_LONGEST_LINE])
+            rest = rest[_LONGEST_LINE:]
+    if rest:
+        yield _shown(rest)
+
+
+def _shown(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip().rpartition("\r")[2]
 
 
 def _environment(extra: dict[str, str]) -> dict[str, str]:
     """Where `models` is found whatever the working directory, and no hub: what is served lies on this machine."""
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
-    return {"HF_HUB_OFFLINE": "1", **os.environ, **extra, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+    return {**os.environ, **extra, "HF_HUB_OFFLINE": "1", "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
 
 
 def _audio(item: wire.Frame | EngineFailed) -> Audio | None:
@@ -214,6 +237,4 @@ def _error(head: dict[str, Any]) -> errors.FiresideError:
 
 
 def _exit(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    return f"signal {signal.Signals(-code).name}"
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"

@@ -1,7 +1,8 @@
 """The process around a Renderer: `python -m models.worker --fd N`, started by models/process.py and by nobody else.
 
 A reader thread takes in what the server asks, one loop renders. The windows of several jobs take turns, so that a long sentence
-does not hold up the first sound of another client; the sentences of one owner are made in their order.
+does not hold up the first sound of another client, nor a stream of newcomers the rest of a long sentence; the sentences of one owner
+are made in their order.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from models.base import Audio, Renderer, SpeechJob
 from models.errors import EngineDied, EngineFailed, FiresideError, WeightsError
 
 _PR_SET_PDEATHSIG = 1
+PATIENCE = 32
+"""Turns after which a sentence that was begun goes before one that arrives now. More than are usually inside at once (speech.concurrency):
+first windows come first unless there are too many of them."""
 
 
 class ServerGoneError(Exception):
@@ -56,13 +60,13 @@ class Connection:
 
 @dataclass(slots=True)
 class Running:
-    """A job that was asked for and is neither finished nor cancelled. `turns` are the windows it was given."""
+    """A job that was asked for and is neither finished nor cancelled. `due` is the turn at which its next window is: see Jobs.next."""
 
     id: int
     job: SpeechJob
     cancelled: threading.Event = field(default_factory=threading.Event)
     stream: Iterator[Audio] | None = None
-    turns: int = 0
+    due: int = 0
 
 
 class Jobs:
@@ -70,10 +74,12 @@ class Jobs:
 
     def __init__(self) -> None:
         self._running: dict[int, Running] = {}
+        self._turn = 0
         self._changed = threading.Condition()
 
     def add(self, running: Running) -> None:
         with self._changed:
+            running.due = self._turn
             self._running[running.id] = running
             self._changed.notify()
 
@@ -87,13 +93,20 @@ class Jobs:
             del self._running[running.id]
 
     def next(self) -> Running:
-        """Wait for work and choose: of every owner only the earliest sentence, of those the one with the fewest turns."""
+        """Wait for work and choose: of every owner only the earliest sentence, of those the one that was due first.
+
+        The first window is due when the job arrives, each other one PATIENCE turns after the one before it. So first windows come first,
+        then who was served longest ago; and whoever has waited for PATIENCE turns goes before all who come later, so that nobody starves.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._running)
             heads: dict[str, Running] = {}
             for running in sorted(self._running.values(), key=lambda one: (one.job.index, one.id)):
                 heads.setdefault(running.job.owner, running)
-            return min(heads.values(), key=lambda one: (one.turns, one.id))
+            chosen = min(heads.values(), key=lambda one: (one.due, one.id))
+            self._turn += 1
+            chosen.due = self._turn + PATIENCE
+            return chosen
 
 
 class Worker:
@@ -117,7 +130,6 @@ class Worker:
                 self._jobs.cancel(head["id"])
 
     def _turn(self, running: Running) -> None:
-        running.turns += 1
         try:
             audio = None if running.cancelled.is_set() else self._window(running)
         except EngineDied:
@@ -162,14 +174,8 @@ def _serve(connection: Connection) -> None:
     except FiresideError as error:
         connection.send(_failed(error))
         return
-    connection.send(
-        {
-            "kind": "ready",
-            "voices": [asdict(voice) for voice in renderer.voices()],
-            "device": getattr(renderer, "device", "cpu"),
-            "memory": renderer.memory(),
-        }
-    )
+    voices = [asdict(voice) for voice in renderer.voices()]
+    connection.send({"kind": "ready", "voices": voices, "device": getattr(renderer, "device", "cpu")})
     Worker(renderer, connection).run()
 
 

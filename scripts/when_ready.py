@@ -1,10 +1,14 @@
-"""Say when the server is ready, with three commands to try. `make serve PORT=...` runs it beside the server and it ends with it."""
+"""Say when the server is ready, with three commands to try, or why it is not. `make serve PORT=...` starts it just before the server,
+as a child of the same process, and it ends with it."""
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import sys
 import time
+from typing import Any
 from urllib.request import urlopen
 
 TRY = r"""
@@ -19,25 +23,45 @@ Fireside is ready at {url}. In another terminal, try:
 """  # noqa: E501 - each command is one line, to be copied
 
 
-def is_ready(url: str) -> bool:
-    try:
-        with urlopen(f"{url}/readyz", timeout=5):
-            return True
-    except OSError:  # not listening yet, or 503: still loading
-        return False
-
-
-def main(url: str) -> None:
+def main(port: int) -> int:
+    if taken(port):
+        say(f"==> port {port} is taken by another program: choose another with PORT=\n")
+        return 1
     server, started, told = os.getppid(), time.monotonic(), 0.0
-    while not is_ready(url):
+    while not (status := read(f"http://127.0.0.1:{port}/v1/status")).get("ready"):
         if os.getppid() != server:
-            return
+            return 1
+        if failed := failures(status):
+            say(f"==> this server will not be ready: {failed}\n")
+            return 1
         waited = time.monotonic() - started
         if waited - told >= 15:
             told = waited
             say(f"==> loading, {waited:.0f} s so far\n")
         time.sleep(0.5)
-    say(TRY.format(url=url))
+    say(TRY.format(url=f"http://127.0.0.1:{port}"))
+    return 0
+
+
+def taken(port: int) -> bool:
+    """By somebody else: our server is not there yet."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def read(url: str) -> dict[str, Any]:
+    """Empty while the server does not answer yet."""
+    try:
+        with urlopen(url, timeout=5) as answer:
+            status: dict[str, Any] = json.load(answer)
+            return status
+    except (OSError, ValueError):
+        return {}
+
+
+def failures(status: dict[str, Any]) -> str:
+    engines = status.get("engines", {}).items()
+    return "; ".join(f"{kind} has failed: {engine['detail']}" for kind, engine in engines if engine["state"] == "failed")
 
 
 def say(text: str) -> None:
@@ -46,4 +70,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(f"http://127.0.0.1:{sys.argv[1]}")
+    sys.exit(main(int(sys.argv[1])))

@@ -49,6 +49,15 @@ class Counting(MockRenderer):
             yield Audio(np.ones(10, np.int16), RATE)
 
 
+class Progressing(MockRenderer):
+    """Draws a bar as tqdm does, more of it than a pipe holds, and ends no line before the last."""
+
+    def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        bar = "#" * 10_000
+        print("".join(f"\r{bar} {done} %" for done in range(101)), end="\n" if job.text == "last" else "", flush=True)
+        return super().render(job, cancelled)
+
+
 class Weightless(MockRenderer):
     def __init__(self, config: dict[str, Any]) -> None:
         raise WeightsError("no weights at /nowhere: pull the model first")

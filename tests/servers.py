@@ -1,4 +1,4 @@
-"""A real `bentoml serve` of a profile on a free port, as a user would start it."""
+"""A real `bentoml serve` (or `fireside serve`) of a profile on a free port, as a user would start it."""
 
 from __future__ import annotations
 
@@ -69,13 +69,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+BENTOML = ("bentoml", "serve", "service:Fireside")
+FIRESIDE = ("cli", "serve")
+
+
 @contextmanager
-def serve(profile: str, *, ready_within: float = 30, wait: str = "/readyz", **environment: str) -> Iterator[Server]:
+def serve(
+    profile: str, *, by: tuple[str, ...] = BENTOML, port: int = 0, ready_within: float = 30, wait: str = "/readyz", **environment: str
+) -> Iterator[Server]:
     """`environment` is added to the process's, e.g. FIRESIDE_TEXT__MOCK__TTFT="0.1"."""
-    port = free_port()
+    port = port or free_port()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
-        command = [sys.executable, "-m", "bentoml", "serve", "service:Fireside", "--host", "127.0.0.1", "--port", str(port)]
+        command = [sys.executable, "-m", *by, "--host", "127.0.0.1", "--port", str(port)]
         env = {**os.environ, "FIRESIDE_PROFILE": profile, "BENTOML_HOME": folder, "BENTOML_DO_NOT_TRACK": "True", **environment}
         with log.open("wb") as sink:
             process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True)

@@ -221,6 +221,41 @@ def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_pa
     assert (environment["BENTOML_DO_NOT_TRACK"], environment["HF_HUB_OFFLINE"], environment["VLLM_NO_USAGE_STATS"]) == ("True", "1", "1")
 
 
+@pytest.fixture
+def never_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving.os, "execv", lambda *_: pytest.fail("handed over to BentoML"))
+
+
+@pytest.mark.usefixtures("never_served")
+def test_serve_refuses_missing_weights_with_the_commands_that_get_them(run: Run, tmp_path: Path) -> None:
+    result = run("serve", "-p", real(tmp_path))
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert "text.model: model small is not in" in line
+    assert "`fireside models pull small`" in line
+    assert "`fireside models pull ann`" in line
+
+
+@pytest.mark.usefixtures("never_served")
+def test_serve_refuses_a_port_that_is_taken(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = run("serve", "--port", taken.getsockname()[1])
+    assert result.exit_code == 1
+    assert "choose another with server.port" in result.stderr
+
+
+@pytest.mark.parametrize(("policy", "replaced"), [("restart", True), ("exit", False)])
+def test_serve_has_workers_replaced_unless_their_death_is_to_end_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, policy: str, replaced: bool
+) -> None:
+    monkeypatch.setattr(serving.os, "execv", lambda *_: None)
+    monkeypatch.setenv("FIRESIDE_TEXT__ON_DEATH", policy)
+    assert run("serve").exit_code == 0
+    assert ("BENTOML_CONTAINERIZED" not in os.environ) == replaced
+
+
 def test_the_command_line_loads_no_engine() -> None:
     heavy = {"torch", "vllm", "TTS", "transformers", "onnx", "bentoml", "huggingface_hub"}
     code = f"import sys, cli; print(sorted({heavy!r} & set(sys.modules)))"

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.servers import Server, serve
+from tests.servers import FIRESIDE, Server, serve
 
 pytestmark = pytest.mark.anyio
 LONG = "A sentence that goes on for a while. " * 60
@@ -98,6 +98,13 @@ def test_a_worker_that_exits_on_death_is_replaced() -> None:
         streamed(server, "die")
         server.wait("/readyz", 200, 60)
         assert {child.pid for child in psutil.Process(server.process.pid).children()} != before
+
+
+def test_fireside_serve_leaves_with_an_engine_that_exits_on_death() -> None:
+    faults = {"FIRESIDE_TEXT__MOCK__FAULT__KIND": "crash", "FIRESIDE_TEXT__MOCK__FAULT__MATCH": "die"}
+    with serve("mock", by=FIRESIDE, FIRESIDE_TEXT__ON_DEATH="exit", FIRESIDE_SPEECH__ENGINE="none", **faults) as server:
+        streamed(server, "die")
+        assert server.process.wait(60) == 1
 
 
 def test_an_error_before_the_first_item_is_a_status() -> None:

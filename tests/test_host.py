@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 
 import pytest
 
 from models.base import Load
-from models.errors import EngineFailed, FiresideError, NotReady, WeightsError
+from models.errors import EngineFailed, FiresideError, NotReady, SettingsError, WeightsError
 from models.host import EngineHost, Restarts, Status
 
 pytestmark = pytest.mark.anyio
@@ -192,6 +191,16 @@ async def test_a_failed_reload_counts_as_a_death() -> None:
     await stage.host.stop()
 
 
+async def test_memory_that_is_short_for_a_moment_does_not_end_an_engine_that_has_worked() -> None:
+    stage = Stage(engine := Fake(None, SettingsError("0.9 GiB are free")))
+    stage.host.start()
+    await stage.host.wait_ready()
+    await stage.die("killed")
+    assert stage.host.ready()
+    assert engine.starts == 3
+    await stage.host.stop()
+
+
 async def test_an_end_during_shutdown_is_no_crash() -> None:
     stage = Stage(engine := Fake())
     stage.host.start()
@@ -203,22 +212,26 @@ async def test_an_end_during_shutdown_is_no_crash() -> None:
     await stage.host.stop()
 
 
-async def test_a_signal_that_ends_the_process_is_no_crash_either() -> None:
-    came: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
-    try:
-        stage = Stage(Fake(), on_death="exit")
-        stage.host.start()
-        await stage.host.wait_ready()
-        signal.raise_signal(signal.SIGTERM)
-        await stage.die("terminated")
-        assert stage.host.status.state == "stopped"
-        assert (came, stage.exits) == ([signal.SIGTERM], [])
-        await stage.host.stop()
-        signal.raise_signal(signal.SIGTERM)
-        assert len(came) == 2
-    finally:
-        signal.signal(signal.SIGTERM, before)
+async def test_nothing_new_is_let_in_during_shutdown() -> None:
+    stage = Stage(Fake())
+    stage.host.start()
+    await stage.host.wait_ready()
+    stage.host.drain()
+    assert not stage.host.ready()
+    with pytest.raises(NotReady, match="shutting down"):
+        stage.host.require()
+    await stage.host.stop()
+
+
+async def test_a_load_that_fails_during_shutdown_is_no_failure() -> None:
+    stage = Stage(engine := Fake(EngineFailed("terminated")), on_death="exit")
+    engine.loaded.clear()
+    stage.host.start()
+    stage.host.drain()
+    engine.loaded.set()
+    await stage.until(lambda: stage.host.status.state == "stopped")
+    assert stage.exits == []
+    await stage.host.stop()
 
 
 async def test_stop_while_loading_cancels_the_load() -> None:
@@ -239,3 +252,80 @@ async def test_it_can_be_started_again_after_stop() -> None:
         await stage.host.wait_ready()
         await stage.host.stop()
     assert [change.state for change in stage.changes] == ["loading", "ready", "stopped"] * 2
+
+
+class Pair:
+    """Speech and text as models/loader.py ties them together: `loading` is who loads now, `most` how many ever did at once."""
+
+    def __init__(self) -> None:
+        self.loading: set[str] = set()
+        self.most = 0
+        self.voices, self.model = (Watched(self, name) for name in ("speech", "text"))
+        lock = asyncio.Lock()
+        self.speech = Stage(self.voices, loads=lock)
+        self.text = Stage(self.model, loads=lock, after=self.speech.host)
+
+    async def __aenter__(self) -> Pair:
+        self.speech.host.start()
+        self.text.host.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.text.host.stop()
+        await self.speech.host.stop()
+
+
+class Watched(Fake):
+    def __init__(self, pair: Pair, name: str) -> None:
+        super().__init__()
+        self.pair, self.name = pair, name
+        self.begun: asyncio.Queue[set[str]] = asyncio.Queue()
+
+    async def start(self) -> None:
+        self.pair.loading.add(self.name)
+        self.pair.most = max(self.pair.most, len(self.pair.loading))
+        self.begun.put_nowait({host.engine.name for host in (self.pair.speech.host,) if host.ready()})
+        try:
+            await super().start()
+        finally:
+            self.pair.loading.remove(self.name)
+
+
+async def test_text_loads_after_speech_when_both_have_died_too() -> None:
+    async with Pair() as pair:
+        await pair.text.host.wait_ready()
+        assert await pair.model.begun.get() == {"speech"}
+        pair.speech.gate.clear()  # speech waits longer before it loads again
+        pair.voices.deaths.put_nowait("killed")
+        await pair.speech.until(lambda: pair.speech.delays == [1])
+        pair.model.deaths.put_nowait("killed")
+        await pair.text.until(lambda: pair.text.host.status.detail == "loading again")
+        pair.speech.gate.set()
+        assert await pair.model.begun.get() == {"speech"}
+        await pair.text.host.wait_ready()
+        assert pair.most == 1
+
+
+async def test_speech_waits_until_text_has_loaded() -> None:
+    async with Pair() as pair:
+        await pair.text.host.wait_ready()
+        pair.model.loaded.clear()
+        pair.model.deaths.put_nowait("killed")
+        while pair.loading != {"text"}:
+            await asyncio.sleep(0)
+        pair.voices.loaded = pair.model.loaded
+        pair.voices.deaths.put_nowait("killed")
+        await pair.speech.until(lambda: pair.speech.host.status.detail == "loading again")
+        await asyncio.sleep(0)
+        assert pair.loading == {"text"}
+        pair.model.loaded.set()
+        await pair.speech.host.wait_ready()
+        assert pair.most == 1
+
+
+async def test_text_does_not_wait_for_speech_that_has_failed() -> None:
+    pair = Pair()
+    pair.voices.faults = [WeightsError("no such folder")]
+    async with pair:
+        await pair.text.host.wait_ready()
+        assert pair.speech.host.status.state == "failed"

@@ -195,7 +195,7 @@ async def test_stopping_ends_a_hanging_request_and_is_no_death() -> None:
     hanging, death = asyncio.ensure_future(said(engine, ask())), asyncio.ensure_future(engine.died())
     await asyncio.sleep(0)
     await engine.stop()
-    with pytest.raises(EngineDied, match="stopped"):
+    with pytest.raises(EngineDied, match="shutting down"):
         await hanging
     assert not death.done()
     death.cancel()

@@ -77,6 +77,14 @@ def test_our_routes_go_around_bentoml_s_wrappers(server: Server) -> None:
     assert not any('endpoint="/v1' in line for line in counted)
 
 
+def test_the_lives_of_the_engines_are_in_the_log_and_in_the_status(server: Server) -> None:
+    log = server.log.read_text()
+    assert "speech: ready" in log
+    assert "mock-text: ready" in log
+    ready = {"state": "ready", "detail": "ready"}
+    assert server.get("/v1/status").json() == {"ready": True, "engines": {"text": ready, "speech": ready}}
+
+
 def test_mock_mode_imports_nothing_heavy() -> None:
     code = f"import service, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import select
 import signal
@@ -58,7 +59,7 @@ async def test_it_names_its_voices_and_its_device_once_it_is_ready() -> None:
     assert engine.voices() == ()
     await engine.start()
     assert [voice.id for voice in engine.voices()] == ["mock-low", "mock-high"]
-    assert (engine.device, engine.memory()) == ("mock", None)
+    assert engine.device == "mock"
     await engine.stop()
     assert engine.voices() == ()
 
@@ -77,10 +78,45 @@ async def test_a_killed_worker_fails_its_jobs_and_speaks_again_after_a_restart()
         assert await said(engine, job())
 
 
-async def test_the_last_words_of_a_worker_are_in_the_error() -> None:
+async def test_the_last_words_of_a_worker_are_in_the_log_and_not_in_the_error(caplog: pytest.LogCaptureFixture) -> None:
     async with speech("tests.renderers:Confessing") as engine:
-        with pytest.raises(EngineDied, match="the disk is on fire"):
+        with pytest.raises(EngineDied, match=r"^the speech worker exited with code 3$"):
             await said(engine, job())
+        assert "exited with code 3; its last lines:\n  the disk is on fire" in caplog.text
+
+
+async def test_a_worker_that_never_ends_its_line_speaks_on(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with speech("tests.renderers:Progressing") as engine:
+        for text in ("first", "second", "last"):
+            assert await said(engine, job(text))
+    assert "100 %\n" in caplog.text
+    assert "50 %" not in caplog.text
+
+
+async def test_a_stopped_engine_tells_those_in_it_why() -> None:
+    async with speech(realtime_factor=0.5) as engine:
+        stream = engine.synthesize(job(LONG))
+        await anext(stream)
+        await engine.stop()
+        with pytest.raises(EngineDied, match="shutting down"):
+            [_ async for _ in stream]
+
+
+async def test_its_configuration_is_found_at_each_start() -> None:
+    found = iter([{"voices": ["ann"]}, {"voices": ["bob"]}])
+    engine = WorkerSpeechEngine("mock", "models.speech.mock:MockRenderer", lambda: next(found))
+    for name in ("ann", "bob"):
+        await engine.start()
+        assert [voice.id for voice in engine.voices()] == [name]
+    await engine.stop()
+
+
+async def test_a_worker_reaches_no_hub_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    async with speech() as engine:
+        environment = await asyncio.to_thread(Path(f"/proc/{engine.pid}/environ").read_bytes)
+        assert b"HF_HUB_OFFLINE=1" in environment.split(b"\0")
 
 
 async def test_closing_a_stream_stops_the_work_within_a_window() -> None:

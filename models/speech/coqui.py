@@ -61,9 +61,6 @@ class CoquiRenderer:
     def voices(self) -> tuple[Voice, ...]:
         return tuple(self._voices)
 
-    def memory(self) -> tuple[int, int] | None:
-        return None if self._device == "cpu" else torch.cuda.mem_get_info()
-
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """Windows of the sentence, trimmed; a text with nothing to speak is a short silence. EngineFailed if others come out silent."""
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from models.base import Audio, Load, SpeechJob, Voice
@@ -13,7 +13,8 @@ from models.process import Ready, WorkerProcess
 
 
 class WorkerSpeechEngine:
-    """`renderer` is `package.module:Class`, called with `config` (JSON values only) in the worker. `start_timeout` in seconds.
+    """`renderer` is `package.module:Class`, called in the worker with `config`: JSON values only, or who gives them at each start.
+    `start_timeout` in seconds.
 
     `died` returns when the worker process ends; who restarts it calls `stop` and `start`. Jobs in it get EngineDied, those that
     come meanwhile NotReady. Audio that waits for a slow consumer is at most that of the sentences it has in the engine.
@@ -23,7 +24,7 @@ class WorkerSpeechEngine:
         self,
         name: str,
         renderer: str,
-        config: dict[str, Any],
+        config: dict[str, Any] | Callable[[], dict[str, Any]],
         start_timeout: float = 300,
         concurrency: int = 2,
         env: dict[str, str] | None = None,
@@ -38,7 +39,8 @@ class WorkerSpeechEngine:
 
     async def start(self) -> None:
         await self.stop()
-        self._worker = await WorkerProcess.start(self._renderer, self._config, self._start_timeout, self._env)
+        config = self._config() if callable(self._config) else self._config
+        self._worker = await WorkerProcess.start(self._renderer, config, self._start_timeout, self._env)
 
     async def stop(self) -> None:
         worker, self._worker = self._worker, None
@@ -70,11 +72,6 @@ class WorkerSpeechEngine:
         """Where it runs, in words; empty before it is ready."""
         ready = self._ready()
         return ready.device if ready is not None else ""
-
-    def memory(self) -> tuple[int, int] | None:
-        """(free, total) bytes of its GPU once loaded and warm; None without a GPU or before."""
-        ready = self._ready()
-        return ready.memory if ready is not None else None
 
     async def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
         worker = self._worker

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from models.base import Load, Receive, Scope, Send, TextChunk, TextRequest
-from models.errors import EngineFailed, InvalidInput, NotReady
+from models.errors import STOPPED, EngineFailed, InvalidInput, NotReady
 from models.text.mock_life import Life
 from models.text.mock_limits import check_prompt, check_sampling
 from models.text.mock_openai import OpenAIRoutes
@@ -55,7 +55,7 @@ class MockTextEngine:
 
     async def stop(self) -> None:
         if self._life is not None:
-            self._life.end("the mock engine was stopped", crash=False)
+            self._life.end(STOPPED, crash=False)
 
     async def died(self) -> str:
         life = self._living()

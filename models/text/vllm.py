@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
-from models.errors import EngineFailed, NotReady, WeightsError
+from models.errors import STOPPED, EngineDied, EngineFailed, NotReady, WeightsError
 from settings import Text
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ ENVIRONMENT = {
 }
 POLL = 0.25
 """Seconds between two looks at the engine's processes."""
-GRACE = 5.0
-"""Seconds an idle engine has to release its memory before it is killed."""
+GRACE = 15.0
+"""Seconds an idle engine has to release its memory before it is killed. On a busy machine its workers alone take five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,18 @@ class _Loaded:
 class VllmEngine:
     """models.base.TextEngine on vLLM.
 
-    `path` is the model's folder, `memory` gives vLLM's arguments for its share of the GPU, asked just before the load, when what the
-    other engines take is known; `settings.args` overrides it.
+    `path` finds the model's folder, and `memory` gives vLLM's arguments for its share of the GPU; both are asked at each load, `memory`
+    just before it, when what the other engines take is known, and only where vLLM runs on a GPU. `settings.args` overrides it.
     """
 
     def __init__(
-        self, name: str, path: Path, settings: Text, *, aliases: tuple[str, ...] = (), memory: Callable[[], dict[str, Any]] | None = None
+        self,
+        name: str,
+        path: Callable[[], Path],
+        settings: Text,
+        *,
+        aliases: tuple[str, ...] = (),
+        memory: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
         self.name = name
         self._aliases = aliases
@@ -74,10 +80,11 @@ class VllmEngine:
     async def start(self) -> None:
         if self._llm is not None:
             raise RuntimeError(f"{self.name} is already started")
-        _refuse_missing(self._path)
+        path = self._path()
+        _refuse_missing(path)
         self._abandoned = False
         try:
-            args = await self._load()
+            args = await self._load(path)
             await self._open(args)
             await self._warm_up()
         except BaseException:
@@ -85,14 +92,15 @@ class VllmEngine:
             raise
 
     async def stop(self) -> None:
-        """Running generations get `shutdown_timeout` to finish; then nothing is left of the engine, and it can be started again."""
+        """Running generations end with an error; then nothing is left of the engine, and it can be started again."""
         loaded, self._loaded = self._loaded, None
         llm, self._llm = self._llm, None
         if llm is not None:
             from models.text import vllm_load
 
-            # In a thread: the loop goes on turning, and the last tokens reach their readers.
-            await asyncio.to_thread(llm.shutdown, timeout=max(self._settings.shutdown_timeout, GRACE))
+            await vllm_load.end_requests(llm, STOPPED)
+            # In a thread: the loop goes on turning, and the errors reach their readers.
+            await asyncio.to_thread(llm.shutdown, timeout=GRACE)
             await asyncio.to_thread(vllm_load.close_sockets, llm)
         if loaded is not None:
             await loaded.app.close()
@@ -124,18 +132,20 @@ class VllmEngine:
         return Load(running=len(requests) - waiting, waiting=waiting)
 
     async def generate(self, request: TextRequest) -> AsyncGenerator[TextChunk, None]:
-        from models.text import vllm_request
+        from models.text import vllm_load, vllm_request
 
         loaded = self._require()
         prompt, sampling = await loaded.requests.prepare(request)
         tokens = 0
-        with vllm_request.translated():
+        with vllm_request.translated(), vllm_load.ended_is_died():
             async with aclosing(loaded.llm.generate(prompt, sampling, request.request_id)) as outputs:
                 async for output in outputs:
                     answer = output.outputs[0]
                     tokens += len(answer.token_ids)
                     if answer.finish_reason == "error":
                         raise EngineFailed(f"vLLM could not finish request {request.request_id}; send it again")
+                    if answer.finish_reason == "abort":  # not by the client: then nobody would be here
+                        raise EngineDied(f"vLLM aborted request {request.request_id}, as it does when it shuts down; send it again")
                     # A token may be half a character: its text comes with a later one.
                     if answer.text or answer.finish_reason:
                         yield TextChunk(answer.text, tokens, answer.finish_reason)
@@ -149,28 +159,29 @@ class VllmEngine:
             raise NotReady(f"{self.name} is not loaded; try again later")
         return self._loaded
 
-    async def _load(self) -> argparse.Namespace:
-        loading = asyncio.create_task(asyncio.to_thread(self._load_in_thread))
+    async def _load(self, path: Path) -> argparse.Namespace:
+        loading = asyncio.create_task(asyncio.to_thread(self._load_in_thread, path))
         try:
             return await asyncio.shield(loading)
         except asyncio.CancelledError:
             await self._abandon(loading)
             raise
 
-    def _load_in_thread(self) -> argparse.Namespace:
+    def _load_in_thread(self, path: Path) -> argparse.Namespace:
         set_environment(self._settings.env)
         from models.text import vllm_load, vllm_openai
 
         self._errors = vllm_load.ErrorLog()
-        given = {**vllm_load.EXTENSION, **self._memory(), **self._settings.args}
-        args = vllm_openai.parse(given, **self._own(), **self._errors.arguments(given))
+        share = self._memory() if vllm_load.on_gpu() else {}
+        given = {**vllm_load.EXTENSION, **share, **self._settings.args}
+        args = vllm_openai.parse(given, **self._own(path), **self._errors.arguments(given))
         if not self._abandoned:
             self._llm = vllm_load.load(args, self._errors)
         return args
 
-    def _own(self) -> dict[str, Any]:
+    def _own(self, path: Path) -> dict[str, Any]:
         return {
-            "model": str(self._path),
+            "model": str(path),
             "served_model_name": [self.name, *self._aliases],
             "shutdown_timeout": math.ceil(self._settings.shutdown_timeout),
         }

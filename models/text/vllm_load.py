@@ -11,17 +11,22 @@ import multiprocessing
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.exceptions import GracefulHTTPError
 from vllm.logger import DEFAULT_LOGGING_CONFIG
+from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.import_utils import resolve_obj_by_qualname
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from models.errors import EngineFailed, FiresideError, SettingsError, WeightsError
+from models.errors import EngineDied, EngineFailed, FiresideError, SettingsError, WeightsError
 from models.text.vllm_llm import CarefulLLM
 from models.text.vllm_worker import OutOfGroup
 
@@ -98,6 +103,11 @@ def load(args: argparse.Namespace, errors: ErrorLog) -> AsyncLLM:
         raise kind(f"vLLM could not load {args.model}: {cause}") from error
 
 
+def on_gpu() -> bool:
+    """An NVIDIA one, seen through NVML: no CUDA context is made."""
+    return bool(current_platform.is_cuda())
+
+
 def _config(args: argparse.Namespace) -> Any:
     try:
         return AsyncEngineArgs.from_cli_args(args).create_engine_config(UsageContext.OPENAI_API_SERVER)
@@ -134,6 +144,26 @@ async def leave_group(llm: AsyncLLM) -> None:
 def processes(llm: AsyncLLM) -> list[Any]:
     """The engine's processes on this machine (none where Ray keeps them)."""
     return list(getattr(llm.engine_core.resources.engine_manager, "processes", ()))
+
+
+class Ended(GracefulHTTPError):  # type: ignore[misc]  # vLLM is not seen by the type checker
+    """Of vLLM's errors, one that its app tells to clients in the words it carries."""
+
+
+async def end_requests(llm: AsyncLLM, why: str) -> None:
+    """Every running request raises Ended, which tells its reader `why`; EngineCore drops them too, unless it hangs."""
+    running = list(llm.output_processor.request_states)
+    llm.output_processor.propagate_error(Ended(why, HTTPStatus.SERVICE_UNAVAILABLE))
+    if not dead(llm):
+        await llm.abort(running, internal=True)
+
+
+@contextmanager
+def ended_is_died() -> Iterator[None]:
+    try:
+        yield
+    except Ended as error:
+        raise EngineDied(error.message) from error
 
 
 def close_sockets(llm: AsyncLLM) -> None:

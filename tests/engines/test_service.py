@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import bentoml
+import httpx
 import numpy as np
 import openai
+import psutil
 import pytest
 from websockets.asyncio.client import connect
 
 from tests.engines.whisper import transcribe, word_error_rate
-from tests.servers import ROOT, Server
+from tests.servers import ROOT, Server, serve
 
 pytestmark = [pytest.mark.engines, pytest.mark.anyio]
 
@@ -81,6 +84,23 @@ def test_metrics_stand_beside_vllm_s(real_server: Server) -> None:
     for name in ("fireside_ttft_seconds_count", "fireside_itl_seconds_count", "fireside_ttfa_seconds_count", "fireside_rtf_count"):
         assert name in page
     assert "vllm:num_requests_running" in page
+
+
+@pytest.mark.timeout(500)
+def test_sigterm_ends_a_long_generation_when_its_time_is_over() -> None:
+    body = {"model": "gpt-4o-mini", "prompt": "Count:", "max_tokens": 1900, "ignore_eos": True, "stream": True}
+    limit = {"FIRESIDE_TEXT__SHUTDOWN_TIMEOUT": "1", "FIRESIDE_SPEECH__ENGINE": "none"}
+    with serve("cpu", ready_within=400, **limit) as server:
+        family = psutil.Process(server.process.pid).children(recursive=True)
+        with httpx.stream("POST", f"{server.url}/v1/completions", json=body, timeout=60) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            server.process.send_signal(signal.SIGTERM)
+            data = [line for line in lines if line]
+        assert "shutting down" in json.loads(data[-2].removeprefix("data: "))["error"]["message"]
+        assert server.process.wait(60) == 0
+        _, alive = psutil.wait_procs(family, timeout=10)
+        assert alive == []
 
 
 def test_everything_works_with_the_network_cut() -> None:

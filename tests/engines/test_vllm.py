@@ -51,7 +51,7 @@ def weights() -> Path:
 @pytest.fixture(scope="module")
 async def engine() -> AsyncIterator[VllmEngine]:
     text = PROFILE.model_copy(update={"args": {**PROFILE.args, "max_num_queued_reqs": 8}, "shutdown_timeout": 20.0})
-    engine = VllmEngine(NAME, weights(), text, aliases=ALIASES)
+    engine = VllmEngine(NAME, weights, text, aliases=ALIASES)
     await engine.start()
     yield engine
     await engine.stop()
@@ -238,11 +238,26 @@ async def test_a_killed_engine_is_noticed_told_and_started_again(engine: VllmEng
     assert "Paris" in said(await ask(engine, messages=QUESTION, sampling=Sampling(temperature=0, max_tokens=12)))
 
 
-async def test_stop_lets_running_requests_finish(engine: VllmEngine) -> None:
-    stream = engine.generate(TextRequest("held", prompt="Count:", sampling=Sampling(temperature=0, max_tokens=60)))
-    first = await anext(stream)
-    stopping = asyncio.create_task(engine.stop())
-    rest = [chunk async for chunk in stream]
-    assert sum(chunk.tokens for chunk in [first, *rest]) == 60
-    await stopping
+async def test_an_abort_that_nobody_asked_for_is_an_error(engine: VllmEngine) -> None:
+    stream = engine.generate(TextRequest("held", prompt="Count:", sampling=ENDLESS))
+    await anext(stream)
+    await engine._llm.abort("held")
+    with pytest.raises(EngineDied, match="vLLM aborted request held"):
+        [chunk async for chunk in stream]
+
+
+async def test_stop_ends_what_runs_with_an_error_that_says_why(engine: VllmEngine, client: httpx.AsyncClient) -> None:
+    stream = engine.generate(TextRequest("held", prompt="Count:", sampling=ENDLESS))
+    await anext(stream)
+    body = {"model": NAME, "prompt": "Count:", "max_tokens": 1500}
+    answers = [asyncio.create_task(client.post("/v1/completions", json={**body, "stream": streamed})) for streamed in (True, False)]
+    while engine.load() != Load(running=3):
+        await anext(stream)
+    await engine.stop()
+    with pytest.raises(EngineDied, match="shutting down"):
+        [chunk async for chunk in stream]
+    streamed, whole = [await answer for answer in answers]
+    assert "shutting down" in json.loads(streamed.text.strip().split("\n\n")[-2].removeprefix("data: "))["error"]["message"]
+    assert whole.status_code == 503
+    assert "shutting down" in whole.json()["error"]["message"]
     assert not children()

@@ -66,6 +66,6 @@ def test_check_tells_what_vllm_does_not_take(tmp_path: Path) -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no model at"):
-        await VllmEngine("m", tmp_path / "nowhere", text()).start()
+        await VllmEngine("m", lambda: tmp_path / "nowhere", text()).start()
     with pytest.raises(WeightsError, match=r"no config\.json"):
-        await VllmEngine("m", tmp_path, text()).start()
+        await VllmEngine("m", lambda: tmp_path, text()).start()

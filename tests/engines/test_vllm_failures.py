@@ -50,7 +50,7 @@ def weights() -> Path:
 
 
 def engine(folder: Path, **args: object) -> VllmEngine:
-    return VllmEngine("m", folder, PROFILE.model_copy(update={"args": {**PROFILE.args, **args}}))
+    return VllmEngine("m", lambda: folder, PROFILE.model_copy(update={"args": {**PROFILE.args, **args}}))
 
 
 def children() -> list[str]:

@@ -13,7 +13,7 @@ from models.text.vllm import VllmEngine
 
 
 async def main(folder: Path) -> None:
-    engine = VllmEngine("m", folder, settings.load("cpu").text)
+    engine = VllmEngine("m", lambda: folder, settings.load("cpu").text)
     await engine.start()
     terminated = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)

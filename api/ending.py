@@ -1,0 +1,100 @@
+"""From the first SIGTERM or SIGINT to the end of the process, whoever started it and whatever its clients do.
+
+uvicorn waits for requests in flight without a limit, and BentoML for uvicorn; so the limits are held here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from models.host import EngineHost, exit_process
+
+log = logging.getLogger(__name__)
+
+STOP = 20.0
+"""Seconds that engines get to stop; they take less, or have a limit of their own."""
+LAST_WORDS = 2.0
+"""Seconds for the last bytes of the requests that were ended. Who has not read them by then (a client may never) does not get them."""
+
+Handler = Callable[[int, FrameType | None], Any]
+
+
+class Ending:
+    """`engines` are the hosts, each with the seconds that requests in its engine get to finish."""
+
+    def __init__(self, engines: list[tuple[EngineHost[Any], float]]) -> None:
+        self._engines = engines
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[None] | None = None
+        self._forget = on_end(self._begin)
+
+    def forget(self) -> None:
+        """Leave the signals alone from now on. An end that has begun goes on: it is the limit of the clean one too."""
+        self._forget()
+
+    def _begin(self) -> None:
+        """In a signal handler: no more than flags."""
+        for host, _ in self._engines:
+            host.drain()
+        if self._task is None:
+            self._loop.call_soon_threadsafe(self._start)
+
+    def _start(self) -> None:
+        self._task = self._task or asyncio.create_task(self._end(), name="ending")
+
+    async def _end(self) -> None:
+        stops = [asyncio.create_task(_stop(host, seconds)) for host, seconds in self._engines]
+        await asyncio.wait(stops, timeout=max(seconds for _, seconds in self._engines) + STOP)
+        await asyncio.sleep(LAST_WORDS)
+        log.warning("leaving with clients that have not read to the end")
+        exit_process(0)
+
+
+async def _stop(host: EngineHost[Any], seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    await host.stop()
+
+
+def on_end(call: Callable[[], None]) -> Callable[[], None]:
+    """When SIGTERM or SIGINT comes, refuse new connections and call `call`, before whoever handles it now; returns what undoes this.
+
+    Where nobody handles the signal it ends the process, and off the main thread Python allows no handler: nothing is done then.
+    """
+    previous: dict[int, Handler] = {}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        call()
+        _close_listeners(previous[number])
+        previous[number](number, frame)
+
+    def undo() -> None:
+        for number, handler in previous.items():
+            if signal.getsignal(number) is handle:
+                signal.signal(number, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if callable(handler := signal.getsignal(number)):
+                previous[number] = handler
+                signal.signal(number, handle)
+    return undo
+
+
+def _close_listeners(handler: Handler) -> None:
+    """uvicorn's handler is a method of its Server. Closing what it listens on is not enough: BentoML's supervisor holds the same socket,
+    and the kernel would take connections for it that nobody answers. Shut down, the socket refuses them, in all who hold it."""
+    for server in getattr(getattr(handler, "__self__", None), "servers", ()):
+        shared = [socket.socket(fileno=os.dup(listener.fileno())) for listener in server.sockets]
+        server.close()
+        for listener in shared:
+            with listener, contextlib.suppress(OSError):  # another worker was quicker
+                listener.shutdown(socket.SHUT_RDWR)

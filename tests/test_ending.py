@@ -1,0 +1,90 @@
+"""After SIGTERM: nothing new, a limit for what is in flight, an error for what is still there then, and the end whatever clients do."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+
+import httpx
+import psutil
+import pytest
+
+from tests.servers import Server, serve
+
+SECOND = {"FIRESIDE_SERVER__DRAIN_TIMEOUT": "1"}
+SLOW = {"FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND": "5", "FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR": "1"}
+CHAT = {"model": "gpt-4o-mini", "stream": True, "messages": [{"role": "user", "content": "go on"}]}
+LONG = "A sentence that goes on for a while. " * 60
+
+
+def terminate(server: Server) -> None:
+    server.process.send_signal(signal.SIGTERM)
+
+
+def ended(server: Server) -> bool:
+    """By itself, and soon: a minute would be no limit of ours."""
+    return server.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("limit", ["FIRESIDE_SERVER__DRAIN_TIMEOUT", "FIRESIDE_TEXT__SHUTDOWN_TIMEOUT"])
+def test_a_stream_that_outlasts_the_limit_ends_with_an_error(limit: str) -> None:
+    with serve("mock", **SLOW, **{limit: "1"}) as server, httpx.stream("POST", f"{server.url}/v1/chat/completions", json=CHAT) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        terminate(server)
+        data = [line for line in lines if line]
+        assert "shutting down" in json.loads(data[-2].removeprefix("data: "))["error"]["message"]
+        assert len(data) > 3, "it went on until the limit"
+        assert ended(server)
+
+
+def test_a_request_that_hangs_ends_with_an_error() -> None:
+    with serve("mock", **SECOND, FIRESIDE_TEXT__MOCK__FAULT__KIND="hang") as server:
+        with httpx.stream("POST", f"{server.url}/generate", json={"prompt": "go on"}, timeout=30) as answer:
+            text = answer.iter_text()
+            next(text)
+            terminate(server)
+            assert "event: error" in (said := "".join(text))
+            assert "shutting down" in said
+        assert ended(server)
+
+
+def test_speech_that_outlasts_the_limit_is_cut() -> None:
+    with serve("mock", **SECOND, **SLOW) as server:
+        body = {"model": "tts-1", "input": LONG, "response_format": "pcm"}
+        with httpx.stream("POST", f"{server.url}/v1/audio/speech", json=body) as answer:
+            pieces = answer.iter_bytes()
+            next(pieces)
+            terminate(server)
+            with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+                list(pieces)
+        assert ended(server)
+
+
+def test_a_client_that_does_not_read_holds_up_nobody() -> None:
+    with serve("mock", **SECOND, FIRESIDE_TEXT__MOCK__MAX_MODEL_LEN="1000000") as server, socket.socket() as client:
+        family = psutil.Process(server.process.pid).children(recursive=True)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", int(server.url.rpartition(":")[2])))
+        body = json.dumps({**CHAT, "ignore_eos": True}).encode()
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.sendall(head.encode() + body)
+        client.recv(1)
+        terminate(server)
+        assert ended(server)
+        _, alive = psutil.wait_procs(family, timeout=10)
+        assert alive == []
+
+
+def test_new_clients_are_refused_while_others_finish() -> None:
+    with serve("mock", **SLOW) as server, httpx.stream("POST", f"{server.url}/generate", json={"prompt": "a", "max_tokens": 20}) as answer:
+        text = answer.iter_text()
+        next(text)
+        terminate(server)
+        next(text)
+        next(text)  # 0.4 s after the signal: it has arrived
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{server.url}/v1/models", timeout=5)
+        assert "error" not in "".join(text)
+        assert ended(server)

@@ -1,0 +1,42 @@
+"""What stands beside `make serve` and says when the server is ready, or why it is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.servers import ROOT, Server, free_port, serve
+
+
+def beside(port: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "scripts/when_ready.py", str(port)]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def test_it_says_when_the_server_is_ready_with_three_commands() -> None:
+    with beside(port := free_port()) as script, serve("mock", port=port):
+        _, said = script.communicate(timeout=60)
+    assert script.returncode == 0
+    assert said.count("\n  curl ") == 3
+    assert f"ready at http://127.0.0.1:{port}" in said
+
+
+def test_it_says_which_engine_has_failed_and_why(tmp_path: Path) -> None:
+    missing = {"FIRESIDE_SPEECH__ENGINE": "coqui", "FIRESIDE_SPEECH__MODELS": '["ann"]', "FIRESIDE_HOME": str(tmp_path)}
+    with beside(port := free_port()) as script, serve("mock", port=port, wait="/livez", **missing) as server:
+        _, said = script.communicate(timeout=60)
+        status = server.get("/v1/status").json()
+    assert script.returncode == 1
+    assert "speech has failed" in said
+    assert "fireside models pull ann" in said
+    assert status["ready"] is False
+    assert (status["engines"]["speech"]["state"], status["engines"]["text"]["state"]) == ("failed", "ready")
+
+
+def test_a_port_that_is_taken_is_not_taken_for_ready(server: Server) -> None:
+    with beside(int(server.url.rpartition(":")[2])) as script:
+        _, said = script.communicate(timeout=60)
+    assert script.returncode == 1
+    assert "is taken" in said
+    assert "ready at" not in said
