@@ -129,6 +129,11 @@ def test_a_result_is_written_for_programs_and_for_people(tmp_path: Path) -> None
     assert content["targets"][0]["met"] is True
 
 
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    report = Report("demo", "A demonstration", "How.", missing=["Rates, 64: the engine died"])
+    assert "## Missing\n\n- Rates, 64: the engine died\n" in report.write(tmp_path).read_text(encoding="utf-8")
+
+
 def test_a_result_names_no_path_of_the_machine() -> None:
     command = machine.command("benchmarks.gpu", ["--profile", "/home/someone/mine.yaml"])
     assert command == "python -m benchmarks.gpu --profile mine.yaml"
@@ -165,6 +170,13 @@ def test_a_server_is_stopped_with_its_children() -> None:
         assert server.rss() > 0
     assert server.status("/") == 0
     assert not server.process.is_running()
+
+
+def test_a_server_that_lives_on_without_an_engine_is_not_waited_for() -> None:
+    program = "import time; print('vllm: failed (no such model)', flush=True); time.sleep(600)"
+    recipe = Recipe("broken", lambda port: [sys.executable, "-c", program], "/", failed=recipes.fireside("mock").failed)
+    with pytest.raises(ServerFailed, match="no such model"), running(recipe):
+        pass
 
 
 def test_a_server_that_dies_says_why() -> None:
