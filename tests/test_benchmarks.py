@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks import chat, machine, recipes, voice
+from benchmarks.faults import CACHE, Cuts
+from benchmarks.faults import report as faults_report
 from benchmarks.processes import Recipe, ServerFailed, running
 from benchmarks.results import Report, Table, Target
 from benchmarks.stats import Figure, quantile, ratios
@@ -183,3 +185,10 @@ def test_a_server_that_dies_says_why() -> None:
     recipe = Recipe("broken", lambda port: [sys.executable, "-c", "raise SystemExit('no such model')"], "/")
     with pytest.raises(ServerFailed, match="no such model"), running(recipe):
         pass
+
+
+@pytest.mark.parametrize(("end", "met"), [(301_000_000, True), (320_000_000, False)])
+def test_memory_that_grows_with_every_cut_stream_is_a_target_missed(end: int, met: bool) -> None:
+    found = faults_report([], Cuts(1000, 0, 0.1, {"service": [250_000_000, 300_000_000, end], CACHE: [0, 0, 10**9]}))
+    [target] = [target for target in found.targets if "memory" in target.what]
+    assert target.met is met
