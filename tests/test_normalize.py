@@ -47,7 +47,7 @@ ENGLISH = {
     "$3.5 million": "three point five million dollars",
     "5 USD": "five dollars",
     "$1,000.50": "one thousand dollars and fifty cents",
-    "$.50 or $.05": "fifty cents or five cents",
+    "$.50 or $.05 or $.5": "fifty cents or five cents or zero point five dollars",
     "$5-$10": "five dollars to ten dollars",
     "US$5 and A$2": "five US dollars and two Australian dollars",
     # spaces and the like between thousands
@@ -61,6 +61,7 @@ ENGLISH = {
     "Wait 30s.": "Wait thirty seconds.",
     "a 60s timeout, in 10s": "a sixty seconds timeout, in ten seconds",
     "in the '60s, her 20s and 30s": "in the sixties, her twenties and thirties",
+    "the 60s, 70s and late 80s": "the sixties, seventies and late eighties",
     "the late 80s, 90's and mid-2020s": "the late eighties, nineties and mid-twenty twenties",
     "the 60s timeout": "the sixty seconds timeout",
     "1960s cars and 80s music": "nineteen sixties cars and eighties music",
@@ -68,6 +69,7 @@ ENGLISH = {
     # durations
     "3h 20m": "three hours twenty minutes",
     "1h30, 1h05m, 2d 4h": "one hour thirty minutes, one hour five minutes, two days four hours",
+    "2-3h or 1h-2h": "two to three hours or one hour to two hours",
     "1m 30s or 90 secs": "one minute thirty seconds or ninety seconds",
     "20m away": "twenty meters away",
     # ranges
@@ -79,6 +81,8 @@ ENGLISH = {
     "5%-10%, 5km-10km": "five percent to ten percent, five kilometers to ten kilometers",
     # units
     "5m, 5 m and 5M": "five meters, five meters and five million",
+    "5M-10M people": "five million to ten million people",
+    "mp3s and 5 Mb/s": "mp three s and five megabits per second",
     "3M and a 10K run": "three M and a ten K run",
     "5g of 5G": "five grams of five G",
     "8gb, 10KM, 10Kg, 2 MIN": "eight gigabytes, ten kilometers, ten kilograms, two minutes",
@@ -102,7 +106,8 @@ ENGLISH = {
     "V1.2, v2 and version v3": "version one point two, version two and version three",
     # powers
     "10³ and x²": "ten cubed and x squared",
-    "10⁻³ or 2ⁿ": "ten to the power of minus three or two to the power of n",
+    "10⁻³ or 2ⁿ⁺¹": "ten to the power of minus three or two to the power of n plus one",
+    "Na⁺ at 0x1F": "Na plus at zero x one F",
     "a²+b²": "a squared plus b squared",
     "5 m², 2 m³": "five square meters, two cubic meters",
     "H₂O and CO₂": "H two O and CO two",
@@ -128,6 +133,7 @@ ENGLISH = {
     "1-800-555-1234": "one, eight zero zero, five five five, one two three four",
     # angle brackets: tags, places to fill in, types, comparisons
     "<b>bold</b>, <br/><IMG SRC='a'> x": "bold, x",
+    "x <!-- y --> z": "x z",
     "replace <name> with yours": "replace name with yours",
     "use vector<int> here": "use vector of int here",
     "Map<K,V> or List<List<T>>": "Map of K, V or List of List of T",
@@ -281,7 +287,26 @@ def test_every_word_of_a_tricky_sentence_is_said(text: str) -> None:
 
 
 UNITS = ["1.", "1,", "$", "a.", "a@", "-", "(", "*", "[a](", "http://", " ", "😀", "```", "|", "<b>", "<a.", "'s", "… ", "5th "]
-UNITS += ["1 000 ", "the 30s ", "<a b=", "a<b", "x²", "9-", "1h 1m ", "10:30-", "5m-", "version ", "1e", "$1-", "₂", "->", "May 5-"]
+UNITS += [
+    "1 000 ",
+    "the 30s ",
+    "<a b=",
+    "a<b",
+    "x²",
+    "9-",
+    "1h 1m ",
+    "10:30-",
+    "5m-",
+    "the 30s, 40s, ",
+    "<!--",
+    "⁺",
+    "version ",
+    "1e",
+    "$1-",
+    "₂",
+    "->",
+    "May 5-",
+]
 
 
 def test_a_megabyte_of_digits_is_no_trouble() -> None:

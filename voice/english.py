@@ -134,11 +134,12 @@ def _hour(match: Match) -> str:
     return f"{cardinal(match[1])} {match[2].upper()}M" + (" to " if match[3] else "")
 
 
-@rule(r"(?<![\w.,])(\d{1,4}d\s)?(\d{1,4}h)(?:\s?(\d{1,2})m?)?(?:\s?(\d{1,2}s))?(?!\w)|(?<![\w.,])(\d{1,4})m\s?(\d{1,2}s)(?!\w)")
+@rule(r"(?<![\w.,-])(\d{1,4}d\s)?(\d{1,4}h)(?:\s?(\d{1,2})m?)?(?:\s?(\d{1,2}s))?(?!\w)|(?<![\w.,-])(\d{1,4})m\s?(\d{1,2}s)(?!\w)")
 def _duration(match: Match) -> str:
     days, hours, minutes, seconds, *alone = match.groups()
-    parts = [(days, "day"), (hours, "hour"), (minutes or alone[0], "minute"), (seconds or alone[1], "second")]
-    return " ".join(_counted(part.strip("dhs "), name, f"{name}s") for part, name in parts if part)
+    named = [(days, "day"), (hours, "hour"), (minutes or alone[0], "minute"), (seconds or alone[1], "second")]
+    parts = [_counted(part.strip("dhs "), name, f"{name}s") for part, name in named if part]
+    return " ".join(parts) if len(parts) > 1 else match[0]
 
 
 def _counted(digits: str, one: str, many: str) -> str:
@@ -171,7 +172,7 @@ def _range(match: Match) -> str:
     return f"{match[1] or ''} to "
 
 
-@rule(r"(?<=\d)\s?[x×]\s?(?=\d)")
+@rule(r"(?<=\d)(?<!\b0)\s?[x×]\s?(?=\d)")
 def _by(match: Match) -> str:
     return " by "
 
@@ -193,7 +194,7 @@ def _feet(match: Match) -> str:
 
 
 @rule(
-    rf"(?:(?<!\w)({'|'.join(lexicon.DOLLARS)})|(?<!\w))([$€£¥₹₩₽])\s?({NUMBER}|\.\d\d\b)(?:\s?({_alternatives(lexicon.SCALES)})\b)?(-(?=[$€£]))?"
+    rf"(?:(?<!\w)({'|'.join(lexicon.DOLLARS)})|(?<!\w))([$€£¥₹₩₽])\s?({NUMBER}|\.\d+)(?:\s?({_alternatives(lexicon.SCALES)})\b)?(-(?=[$€£]))?"
 )
 def _price(match: Match) -> str:
     country, symbol, amount, scale, until = match.groups()
@@ -212,20 +213,19 @@ def _price_behind(match: Match) -> str:
 
 # 30s alone are seconds: years have four digits, an apostrophe, or a word with them that tells.
 @rule(
-    r"(?<!\w)'?(?:((?:1\d|20)\d0)'?|(?<=')(\d0)|(\d0)'(?=s)|(\d0)(?=s\s(?:music|pop|rock|songs?|hits|films?|movies?|fashion|style)\b))s\b"
+    r"(?<!\w)'?(?:((?:1\d|20)\d0)'?|(?<=')(\d0)|(\d0)'(?=s)|(\d0)(?=s\s(?:music|pop|rock|songs?|hits|films?|movies?|shows?|kids?|fashion|style)\b))s\b"
 )
 def _decade(match: Match) -> str:
     return decade(next(filter(None, match.groups())))
 
 
 @rule(
-    r"\b(the|his|her|their|my|your|our|early|mid|late)([\s-])([2-9]0)s\b(?!\s(?:timeout|timer|delay|limit|mark|window|interval|pause|wait))"
-    r"(?:(,?\s(?:and|or|to)\s(?:early\s|late\s)?)'?([2-9]0)s\b)?",
+    r"\b(?:the|his|her|their|my|your|our|early|mid|late)[\s-]'?[2-9]0s\b(?!\s(?:timeout|timer|delay|limit|mark|window|interval|pause|wait))"
+    r"(?:(?:,|,?\s(?:and|or|to))\s(?:early\s|mid-|late\s)?'?[2-9]0s\b)*+",
     re.IGNORECASE,
 )
 def _decades(match: Match) -> str:
-    before, blank, first, joint, last = match.groups()
-    return f"{before}{blank}{decade(first)}" + (f"{joint}{decade(last)}" if last else "")
+    return re.sub(r"'?([2-9]0)s\b", lambda found: decade(found[1]), match[0])
 
 
 @rule(r"(?<![\w.,])(?:(10)s(?=\sof\s(?:hundred|thousand|million|billion)s)|(1000?)s(?=\sof\b))")
@@ -243,7 +243,7 @@ def _feet_and_inches(match: Match) -> str:
     return f"{_counted(match[1], 'foot', 'feet')} {_counted(match[2], 'inch', 'inches')}"
 
 
-@rule(rf"(?<![\d.,])({NUMBER})\s?((?i:{LONG_UNITS})|{SHORT_UNITS})(?![\w°%])(-(?=\d))?")
+@rule(rf"(?<![\w.,])({NUMBER})\s?((?i:{LONG_UNITS})|{SHORT_UNITS})(?![\w°%])(-(?=\d))?")
 def _quantity(match: Match) -> str:
     number, unit, until = match.groups()
     one, many = lexicon.UNITS.get(unit) or lexicon.UNITS[unit.lower()]
@@ -251,17 +251,17 @@ def _quantity(match: Match) -> str:
 
 
 # 3M is a company.
-@rule(rf"(?<![\w.,])(?!3M\b)({NUMBER})(M|mn|bn|tn)\b")
+@rule(rf"(?<![\w.,])(?!3M\b)({NUMBER})(M|mn|bn|tn)\b(-(?=\d))?")
 def _scaled(match: Match) -> str:
-    return f"{decimal(match[1])} {lexicon.SCALES[match[2]]}"
+    return f"{decimal(match[1])} {lexicon.SCALES[match[2]]}" + (" to " if match[3] else "")
 
 
-@rule(r"[⁺⁻]?+[⁰¹²³⁴-⁹ⁿ]++")
+@rule(r"[⁺⁻⁰¹²³⁴-⁹ⁿ]++")
 def _power(match: Match) -> str:
     exponent = match[0].translate(lexicon.EXPONENTS)
-    if exponent in ("2", "3"):
-        return " squared " if exponent == "2" else " cubed "
-    return f" to the power of {exponent.replace('-', 'minus ').replace('+', '')} "
+    if exponent in lexicon.POWERS:
+        return f" {lexicon.POWERS[exponent]} "
+    return f" to the power of {exponent.replace('-', ' minus ').replace('+', ' plus ')} "
 
 
 @rule(r"[₀-₉]++")

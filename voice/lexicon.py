@@ -48,6 +48,9 @@ UNITS = {
     "GB": ("gigabyte", "gigabytes"),
     "GiB": ("gibibyte", "gibibytes"),
     "TB": ("terabyte", "terabytes"),
+    "KB/s": ("kilobyte per second", "kilobytes per second"),
+    "Mb/s": ("megabit per second", "megabits per second"),
+    "Gb/s": ("gigabit per second", "gigabits per second"),
     "MB/s": ("megabyte per second", "megabytes per second"),
     "GB/s": ("gigabyte per second", "gigabytes per second"),
     "kbps": ("kilobit per second", "kilobits per second"),
@@ -113,6 +116,7 @@ SCALES = {
 SCALES |= {"T": "trillion", "tn": "trillion"} | {name: name for name in ("thousand", "million", "billion", "trillion")}
 DOLLARS = {"US": "US", "A": "Australian", "AU": "Australian", "C": "Canadian", "CA": "Canadian", "NZ": "New Zealand", "HK": "Hong Kong"}
 OPERATORS = {"->": "to", "=>": "to", "<-": "from", "<=": "at most", ">=": "at least", "!=": "is not", "==": "equals", "&&": "and"}
+POWERS = {"2": "squared", "3": "cubed", "-": "minus", "+": "plus"}
 EXPONENTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ₀₁₂₃₄₅₆₇₈₉", "0123456789-+n0123456789")
 VULGAR = dict(zip("½⅓⅔¼¾⅕⅛", ("1/2", "1/3", "2/3", "1/4", "3/4", "1/5", "1/8"), strict=True))
 IN_ADDRESSES = {
