@@ -163,9 +163,9 @@ class Cuts:
     """Bytes of each part of the server: after the warm-up, half way, and at the end."""
 
     def leak(self, part: str) -> float:
-        """KiB that a stream of the second half left behind. By then caches and the allocator's arenas have their size."""
-        _, middle, end = self.memory[part]
-        return (end - middle) / 1024 / (self.amount - self.amount // 2)
+        """KiB that a stream of the second half left behind, beyond what was in use before: an allocator gives back and takes again."""
+        *earlier, end = self.memory[part]
+        return (end - max(earlier)) / 1024 / (self.amount - self.amount // 2)
 
 
 async def cut_all(server: Server, model: str, amount: int, at_once: int) -> Cuts:
