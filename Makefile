@@ -15,7 +15,7 @@ ENGINE_TESTS := cpu dev whisper weights whisper-weights
 APT_PACKAGES := python3-venv python3-dev gcc g++
 ENVIRONMENT := scripts/environment.sh
 
-.PHONY: help serve test test-engines check format docs bench lock apt clean compiler
+.PHONY: help serve test test-engines check format docs bench bench-gpu lock apt clean compiler
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -37,16 +37,22 @@ test-engines: ## the same contracts on real vLLM and real Coqui, on CPU
 	@.venv/cpu/bin/fireside models prepare --profile cpu
 	@.venv/cpu/bin/python -m pytest -m engines tests/engines $(ARGS)
 
-check: ## lint, format and types
+check: ## lint, format and types, and the Dockerfile
 	@$(ENVIRONMENT) test mock dev
 	@.venv/test/bin/ruff check
 	@.venv/test/bin/ruff format --check
 	@.venv/test/bin/mypy
+	@.venv/test/bin/hadolint Dockerfile.gpu
 
-bench: ## Fireside beside vLLM's and Coqui's own servers on this machine; writes benchmarks/results/
+bench: ## Fireside beside vLLM's and Coqui's own servers, on CPU; writes benchmarks/results/ (ARGS=NAME for one of them)
+	@$(ENVIRONMENT) cpu cpu bench weights
+	@.venv/cpu/bin/fireside models prepare --profile cpu
+	@.venv/cpu/bin/python -m benchmarks $(ARGS)
+
+bench-gpu: $(if $(filter gpu,$(STACK)),compiler) ## both engines of PROFILE, alone and together (ARGS=--dummy-8b for the work of an 8B model)
 	@$(ENVIRONMENT) $(STACK) $(STACK) bench $(WEIGHTS)
 	@$(FIRESIDE) models prepare --profile $(PROFILE)
-	@.venv/$(STACK)/bin/python -m benchmarks
+	@.venv/$(STACK)/bin/python -m benchmarks.gpu --profile $(PROFILE) $(ARGS)
 
 format: ## put the code in form
 	@$(ENVIRONMENT) test mock dev

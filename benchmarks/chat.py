@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Literal
@@ -10,6 +11,7 @@ from typing import Literal
 import orjson
 import uvloop
 
+from benchmarks.apart import Side
 from benchmarks.wire import Piece, Truncated, events, request
 
 Outcome = Literal["completed", "error event", "refused", "cut", "silent end"]
@@ -19,6 +21,10 @@ TOPICS = (
     "the sound of rain", "how bridges carry weight", "a day on a mountain farm", "what stars are made of", "how glass is made",
     "the first trains",
 )  # fmt: skip
+
+
+class Incomplete(Exception):
+    """A stream ended otherwise than with all its tokens."""
 
 
 @dataclass
@@ -77,21 +83,31 @@ async def chat(port: int, model: str, text: str, tokens: int) -> Answer:
     return answer
 
 
-def measure(port: int, model: str, streams: int, tokens: int, bursts: int, seed: int) -> list[Burst]:
-    """Bursts of `streams` streams one after the other, after one that warms up. Raises RuntimeError for a stream that was not completed."""
-    return uvloop.run(_measure(port, model, streams, tokens, bursts, seed))
+def measure(port: int, model: str, streams: int, tokens: int, bursts: int, seed: int, side: Side | None = None) -> list[Burst]:
+    """Bursts of `streams` streams one after the other, after one that warms up. Raises Incomplete for a stream that was not completed."""
+    side = side or Side()
+    try:
+        return uvloop.run(_measure(port, model, streams, tokens, bursts, seed, side))
+    finally:
+        side.end()
 
 
-async def _measure(port: int, model: str, streams: int, tokens: int, bursts: int, seed: int) -> list[Burst]:
-    await _burst(port, model, streams, min(tokens, 16), seed)
-    return [await _burst(port, model, streams, tokens, seed + (number + 1) * streams) for number in range(bursts)]
+async def _measure(port: int, model: str, streams: int, tokens: int, bursts: int, seed: int, side: Side) -> list[Burst]:
+    seeds = itertools.count(seed, streams)
+    await _burst(port, model, streams, min(tokens, 16), next(seeds))
+    side.begin()
+    measured = [await _burst(port, model, streams, tokens, next(seeds)) for _ in range(bursts)]
+    side.done()
+    while side.goes_on():
+        await _burst(port, model, streams, tokens, next(seeds))
+    return measured
 
 
 async def _burst(port: int, model: str, streams: int, tokens: int, seed: int) -> Burst:
     answers = await asyncio.gather(*(chat(port, model, prompt(seed + number), tokens) for number in range(streams)))
     for answer in answers:
-        if answer.outcome != "completed" or answer.tokens != tokens:
-            raise RuntimeError(f"expected {tokens} tokens, got {answer.tokens} ({answer.outcome}, status {answer.status})")
+        if answer.outcome != "completed" or answer.tokens != tokens or not answer.times:
+            raise Incomplete(f"expected {tokens} tokens, got {answer.tokens} ({answer.outcome}, status {answer.status})")
     wall = max(answer.ended for answer in answers) - min(answer.began for answer in answers)
     gaps = [gap for answer in answers for gap in answer.gaps()]
     return Burst(streams, sum(answer.tokens for answer in answers), wall, [answer.ttft for answer in answers], gaps)

@@ -1,9 +1,10 @@
 """What BentoML costs a stream: chunks per second of the mock text engine through `bentoml serve` and under uvicorn alone.
 
-Three servers on the same mock profile are up at once, and one at a time is asked, in turn, so that a slow moment of the machine
-weighs on all: the engine's own app under uvicorn (the reference), all of Fireside under uvicorn, and the service. The client is a
-process that counts marks in raw sockets; the share of a core that it used, and that the server used, are in the result. Servers run on one
-core and the client on another: left alone, Linux wakes the client on the server's core, and its time would count as each server's.
+Four servers on the same mock profile are up at once, and one at a time is asked, in turn, so that a slow moment of the machine
+weighs on all: the engine's own app under uvicorn (the reference), all of Fireside under uvicorn, all of it behind BentoML's default
+wrappers, which Fireside goes around, and the service. The client is a process that counts marks in raw sockets; the share of a core that
+it used, and that the server used, are in the result. Servers run on one core and the client on another: left alone, Linux wakes the
+client on the server's core, and its time would count as each server's.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Samples = dict[tuple[str, int], list[tuple[float, float, float]]]
 def main() -> None:
     options = _options()
     profile = recipes.variant("mock", {"text": {"mock": {"max_model_len": CONTEXT}}, "speech": {"engine": "none"}})
-    wanted = [recipes.bare(profile, "engine"), recipes.bare(profile, "whole"), recipes.fireside(profile)]
+    wanted = [recipes.bare(profile, "engine"), recipes.bare(profile, "whole"), recipes.wrapped(profile), recipes.fireside(profile)]
     with ExitStack() as stack:
         servers = [stack.enter_context(running(recipe)) for recipe in wanted]
         for server in servers if _pinned() else []:

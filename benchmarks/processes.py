@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -33,6 +34,8 @@ class Recipe:
     command: Callable[[int], Sequence[str]]
     ready: str
     env: Mapping[str, str] = field(default_factory=dict)
+    failed: str = ""
+    """What its log says, when it will never be ready though it lives on."""
     limit: float = 600.0
     """Seconds that loading may take."""
 
@@ -70,9 +73,10 @@ class Server:
             return [self.process, *self.process.children(recursive=True)]
         return []
 
-    def rss(self) -> int:
-        """Bytes of memory of all its processes."""
-        return int(sum(_quietly(process, lambda one: one.memory_info().rss) for process in self.tree()))
+    def rss(self, *marks: str) -> int:
+        """Bytes of memory of all its processes, or of those whose command line carries one of the marks."""
+        processes = [process for process in self.tree() if not marks or _carries(process, marks)]
+        return int(sum(_quietly(process, lambda one: one.memory_info().rss) for process in processes))
 
     def cpu(self) -> float:
         """Seconds of processor time of all its processes so far."""
@@ -88,11 +92,14 @@ class Server:
     def find(self, *marks: str) -> psutil.Process:
         """The process whose command line carries one of the marks. Raises ServerFailed when there is none."""
         for process in self.tree():
-            with suppress(psutil.Error):
-                line = " ".join([process.name(), *process.cmdline()])
-                if any(mark in line for mark in marks):
-                    return process
+            if _carries(process, marks):
+                return process
         raise ServerFailed(f"{self.name} has no process with {' or '.join(marks)} in its command line")
+
+    def told(self, pattern: str) -> str:
+        """The first line of its log with a match of `pattern`."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return next((line for line in lines if re.search(pattern, line)), "")
 
     def tail(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-4000:]
@@ -142,6 +149,8 @@ def _wait_ready(server: Server, recipe: Recipe) -> None:
     while server.status(recipe.ready) != 200:
         if server.process.poll() is not None:
             raise ServerFailed(f"{recipe.name} ended with {server.process.returncode} before it was ready:\n{server.tail()}")
+        if recipe.failed and (told := server.told(recipe.failed)):
+            raise ServerFailed(f"{recipe.name} lives on without an engine: {told}")
         if time.monotonic() - began > recipe.limit:
             raise ServerFailed(f"{recipe.name} was not ready after {recipe.limit:.0f} s:\n{server.tail()}")
         time.sleep(0.1)
@@ -159,6 +168,13 @@ def _stop(server: Server) -> None:
     psutil.wait_procs(alive, timeout=10)
     with suppress(subprocess.TimeoutExpired, psutil.TimeoutExpired):
         server.process.wait(timeout=10)
+
+
+def _carries(process: psutil.Process, marks: Sequence[str]) -> bool:
+    with suppress(psutil.Error):
+        line = " ".join([process.name(), *process.cmdline()])
+        return any(mark in line for mark in marks)
+    return False
 
 
 def _quietly(process: psutil.Process, read: Callable[[psutil.Process], float]) -> float:

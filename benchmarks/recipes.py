@@ -15,7 +15,8 @@ import yaml
 
 import settings as configuration
 from benchmarks.machine import tool
-from benchmarks.processes import Recipe
+from benchmarks.processes import Recipe, ServerFailed
+from commands.weights import states
 from models.store import Store, name_of
 from settings import Settings
 
@@ -33,10 +34,24 @@ def variant(profile: str, changes: Mapping[str, Any]) -> str:
 
 
 def fireside(profile: str) -> Recipe:
-    def command(port: int) -> list[str]:
-        return [tool("bentoml"), "serve", "service:Fireside", "--host", "127.0.0.1", "--port", str(port)]
+    return _bento("Fireside", "service:Fireside", profile)
 
-    return Recipe("Fireside", command, "/readyz", {**QUIET, "FIRESIDE_PROFILE": profile})
+
+def wrapped(profile: str) -> Recipe:
+    return _bento("BentoML's wrappers", "benchmarks.wrapped:Wrapped", profile)
+
+
+def _bento(name: str, service: str, profile: str) -> Recipe:
+    def command(port: int) -> list[str]:
+        return [tool("bentoml"), "serve", service, "--host", "127.0.0.1", "--port", str(port)]
+
+    return Recipe(name, command, "/readyz", {**QUIET, "FIRESIDE_PROFILE": profile}, failed=r"\b[\w-]+: failed \(")
+
+
+def require_weights(profile: str) -> None:
+    """Raises ServerFailed, with what to do, when a model of the profile is not there: the server would only find out by and by."""
+    if faults := [state.fault for state in states(configuration.load(profile)) if state.fault]:
+        raise ServerFailed("\n".join([*faults, f"first run: fireside models prepare --profile {profile}"]))
 
 
 def vllm(settings: Settings) -> Recipe:

@@ -41,6 +41,8 @@ class Report:
     method: str
     tables: list[Table] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """What could not be measured, and why."""
     machine: dict[str, str] = field(default_factory=machine.describe)
     command: str = ""
     date: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
@@ -63,6 +65,8 @@ def markdown(report: Report) -> str:
     head = [f"# {report.title}", "", f"{report.date} · `{report.command}`", "", report.method.strip(), ""]
     facts = [f"- {name}: {value}" for name, value in report.machine.items()]
     parts = ["\n".join([*head, *facts])]
+    if report.missing:
+        parts.append("## Missing\n\n" + "\n".join(f"- {line}" for line in report.missing))
     if report.targets:
         rows = [(target.what, target.wanted, target.got, "yes" if target.met else "**no**") for target in report.targets]
         parts.append(_table(Table("Targets", ("what", "wanted", "measured", "met"), list(rows))))

@@ -15,6 +15,7 @@ import orjson
 import uvloop
 from websockets.asyncio.client import connect
 
+from benchmarks.apart import Side
 from benchmarks.wire import Piece, request
 
 Route = Literal["coqui", "http", "ws"]
@@ -84,9 +85,13 @@ def heard(began: float, pieces: list[Piece]) -> Heard:
     return Heard(audio[0][0] - began, _audible(starts, audio, rate), pieces[-1][0] - began, total / rate, underruns, stalled)
 
 
-def measure(port: int, route: Route, clients: int, repeats: int, text: str = TEXT) -> list[Crowd]:
+def measure(port: int, route: Route, clients: int, repeats: int, text: str = TEXT, side: Side | None = None) -> list[Crowd]:
     """Crowds of `clients` clients one after the other, after two utterances that warm up."""
-    return uvloop.run(_measure(port, route, clients, repeats, text))
+    side = side or Side()
+    try:
+        return uvloop.run(_measure(port, route, clients, repeats, text, side))
+    finally:
+        side.end()
 
 
 async def speak(port: int, route: Route, text: str = TEXT) -> Heard:
@@ -95,10 +100,18 @@ async def speak(port: int, route: Route, text: str = TEXT) -> Heard:
     return heard(began, [piece async for piece in ROUTES[route](port, text)])
 
 
-async def _measure(port: int, route: Route, clients: int, repeats: int, text: str) -> list[Crowd]:
+async def _measure(port: int, route: Route, clients: int, repeats: int, text: str, side: Side) -> list[Crowd]:
+    async def crowd() -> Crowd:
+        return Crowd(list(await asyncio.gather(*(speak(port, route, text) for _ in range(clients)))))
+
     for _ in range(2):
         await speak(port, route, text)
-    return [Crowd(list(await asyncio.gather(*(speak(port, route, text) for _ in range(clients))))) for _ in range(repeats)]
+    side.begin()
+    measured = [await crowd() for _ in range(repeats)]
+    side.done()
+    while side.goes_on():
+        await crowd()
+    return measured
 
 
 async def _coqui(port: int, text: str) -> AsyncIterator[Piece]:

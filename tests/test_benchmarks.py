@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks import chat, machine, recipes, voice
+from benchmarks.faults import CACHE, Cuts
+from benchmarks.faults import report as faults_report
 from benchmarks.processes import Recipe, ServerFailed, running
 from benchmarks.results import Report, Table, Target
 from benchmarks.stats import Figure, quantile, ratios
@@ -129,6 +131,11 @@ def test_a_result_is_written_for_programs_and_for_people(tmp_path: Path) -> None
     assert content["targets"][0]["met"] is True
 
 
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    report = Report("demo", "A demonstration", "How.", missing=["Rates, 64: the engine died"])
+    assert "## Missing\n\n- Rates, 64: the engine died\n" in report.write(tmp_path).read_text(encoding="utf-8")
+
+
 def test_a_result_names_no_path_of_the_machine() -> None:
     command = machine.command("benchmarks.gpu", ["--profile", "/home/someone/mine.yaml"])
     assert command == "python -m benchmarks.gpu --profile mine.yaml"
@@ -167,7 +174,21 @@ def test_a_server_is_stopped_with_its_children() -> None:
     assert not server.process.is_running()
 
 
+def test_a_server_that_lives_on_without_an_engine_is_not_waited_for() -> None:
+    program = "import time; print('vllm: failed (no such model)', flush=True); time.sleep(600)"
+    recipe = Recipe("broken", lambda port: [sys.executable, "-c", program], "/", failed=recipes.fireside("mock").failed)
+    with pytest.raises(ServerFailed, match="no such model"), running(recipe):
+        pass
+
+
 def test_a_server_that_dies_says_why() -> None:
     recipe = Recipe("broken", lambda port: [sys.executable, "-c", "raise SystemExit('no such model')"], "/")
     with pytest.raises(ServerFailed, match="no such model"), running(recipe):
         pass
+
+
+@pytest.mark.parametrize(("middle", "end", "met"), [(300, 301, True), (300, 320, False), (230, 251, True)])
+def test_memory_that_grows_with_every_cut_stream_is_a_target_missed(middle: int, end: int, met: bool) -> None:
+    found = faults_report([], Cuts(1000, 0, 0.1, {"service": [250 * 10**6, middle * 10**6, end * 10**6], CACHE: [0, 0, 10**9]}))
+    [target] = [target for target in found.targets if "memory" in target.what]
+    assert target.met is met

@@ -9,103 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from voice import lexicon
 from voice.numbers import MONEY, NUMBER, cardinal, decade, decimal, each, fraction, money, ordinal, year
 
-MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
-MONTH_NAMES = {name[:3].lower(): name for name in MONTHS}
 MONTH = (
     r"(Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|(?:Octo|Novem|Decem)ber|Oct|Nov|Dec)"
 )
-UNITS = {
-    "km/h": ("kilometer per hour", "kilometers per hour"),
-    "km": ("kilometer", "kilometers"),
-    "cm": ("centimeter", "centimeters"),
-    "mm": ("millimeter", "millimeters"),
-    "nm": ("nanometer", "nanometers"),
-    "m/s": ("meter per second", "meters per second"),
-    "m²": ("square meter", "square meters"),
-    "km²": ("square kilometer", "square kilometers"),
-    "m³": ("cubic meter", "cubic meters"),
-    "m": ("meter", "meters"),
-    "mi": ("mile", "miles"),
-    "mph": ("mile per hour", "miles per hour"),
-    "ft": ("foot", "feet"),
-    "yd": ("yard", "yards"),
-    "kg": ("kilogram", "kilograms"),
-    "mg": ("milligram", "milligrams"),
-    "g": ("gram", "grams"),
-    "lb": ("pound", "pounds"),
-    "lbs": ("pound", "pounds"),
-    "oz": ("ounce", "ounces"),
-    "ml": ("milliliter", "milliliters"),
-    "mL": ("milliliter", "milliliters"),
-    "L": ("liter", "liters"),
-    "ms": ("millisecond", "milliseconds"),
-    "s": ("second", "seconds"),
-    "sec": ("second", "seconds"),
-    "min": ("minute", "minutes"),
-    "h": ("hour", "hours"),
-    "hr": ("hour", "hours"),
-    "hrs": ("hour", "hours"),
-    "KB": ("kilobyte", "kilobytes"),
-    "kB": ("kilobyte", "kilobytes"),
-    "MB": ("megabyte", "megabytes"),
-    "GB": ("gigabyte", "gigabytes"),
-    "GiB": ("gibibyte", "gibibytes"),
-    "TB": ("terabyte", "terabytes"),
-    "MB/s": ("megabyte per second", "megabytes per second"),
-    "GB/s": ("gigabyte per second", "gigabytes per second"),
-    "Mbps": ("megabit per second", "megabits per second"),
-    "Gbps": ("gigabit per second", "gigabits per second"),
-    "Hz": ("hertz", "hertz"),
-    "kHz": ("kilohertz", "kilohertz"),
-    "MHz": ("megahertz", "megahertz"),
-    "GHz": ("gigahertz", "gigahertz"),
-    "W": ("watt", "watts"),
-    "kW": ("kilowatt", "kilowatts"),
-    "kWh": ("kilowatt hour", "kilowatt hours"),
-    "V": ("volt", "volts"),
-    "mAh": ("milliampere hour", "milliampere hours"),
-    "°C": ("degree Celsius", "degrees Celsius"),
-    "°F": ("degree Fahrenheit", "degrees Fahrenheit"),
-    "°": ("degree", "degrees"),
-    "%": ("percent", "percent"),
-}
-ABBREVIATIONS = {
-    "Dr": "Doctor", "Mr": "Mister", "Mrs": "Missus", "Ms": "Miz", "Prof": "Professor", "Jr": "Junior", "Sr": "Senior", "Rev": "Reverend",
-    "Gen": "General", "Col": "Colonel", "Capt": "Captain", "Lt": "Lieutenant", "Sgt": "Sergeant", "Gov": "Governor", "Sen": "Senator",
-    "Rep": "Representative", "Hon": "Honorable", "Pres": "President", "Mt": "Mount", "Ft": "Fort", "Ave": "Avenue", "Blvd": "Boulevard",
-    "Rd": "Road", "Inc": "Incorporated", "Ltd": "Limited", "Corp": "Corporation", "Co": "Company", "Bros": "Brothers", "Dept": "Department",
-    "Univ": "University", "Assn": "Association", "vs": "versus", "etc": "et cetera", "approx": "approximately", "est": "established",
-    "ca": "circa", "cf": "compare", "al": "al", "Jan": "January", "Feb": "February", "Mar": "March", "Apr": "April", "Aug": "August",
-    "Sept": "September", "Sep": "September", "Oct": "October", "Nov": "November", "Dec": "December",
-}  # fmt: skip
-BEFORE_NUMBERS = {"No": "number", "no": "number", "Fig": "figure", "fig": "figure", "Vol": "volume", "vol": "volume", "Ch": "chapter"}
-BEFORE_NUMBERS |= {"ch": "chapter", "p": "page", "pp": "pages", "Sec": "section", "sec": "section", "Eq": "equation", "Art": "article"}
-SCALES = {
-    "k": "thousand",
-    "K": "thousand",
-    "m": "million",
-    "M": "million",
-    "mn": "million",
-    "bn": "billion",
-    "b": "billion",
-    "B": "billion",
-}
-SCALES |= {"T": "trillion", "tn": "trillion"} | {name: name for name in ("thousand", "million", "billion", "trillion")}
-VULGAR = dict(zip("½⅓⅔¼¾⅕⅛", ("1/2", "1/3", "2/3", "1/4", "3/4", "1/5", "1/8"), strict=True))
-IN_ADDRESSES = {
-    ".": "dot", "/": "slash", "-": "dash", "_": "underscore", "?": "question mark", "=": "equals", "&": "and", "#": "hash", ":": "colon",
-    "%": "percent", "~": "tilde", "+": "plus", "@": "at", ",": "comma", ";": "semicolon",
-}  # fmt: skip
-TOP_LEVEL = "com|org|net|edu|gov|io|dev|ai|app|info|eu|uk|de|fr|ca|jp|ch|tv|co"
-SIGNS = {
-    "&": "and", "@": "at", "+": "plus", "=": "equals", "×": "times", "÷": "divided by", "±": "plus or minus", "≈": "about", "≤": "at most",
-    "≥": "at least", "≠": "is not", "<": "less than", ">": "greater than", "°": "degrees", "%": "percent", "‰": "per mille", "§": "section",
-    "©": "copyright", "®": "registered", "™": "trademark", "№": "number", "→": "to", "←": "from", "⇒": "so", "√": "square root of",
-    "∞": "infinity", "π": "pi", "µ": "micro", "^": "to the power of", "\\": "backslash", "/": "slash", "#": "hash",
-    "$": "dollars", "€": "euros", "£": "pounds", "¥": "yen", "₹": "rupees", "|": ",", "~": "about",
-}  # fmt: skip
+LONG_UNITS, SHORT_UNITS = (
+    "|".join(re.escape(name) for name in sorted(lexicon.UNITS, key=len, reverse=True) if (len(name) > 1) == long) for long in (True, False)
+)
 
 Match = re.Match[str]
 Rule = tuple[re.Pattern[str], Callable[[Match], str]]
@@ -128,7 +40,7 @@ def words(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    spoken = "".join(f" {IN_ADDRESSES[sign]} " if sign in IN_ADDRESSES else sign for sign in text)
+    spoken = "".join(f" {lexicon.IN_ADDRESSES[sign]} " if sign in lexicon.IN_ADDRESSES else sign for sign in text)
     return f" {spoken} "
 
 
@@ -152,7 +64,7 @@ def _url(match: Match) -> str:
     return _address(re.sub(r"^(?:https?://)?(?:www\.)?", "", match[0], flags=re.IGNORECASE).rstrip("/"))
 
 
-@rule(rf"(?<![\w.@-])(?:[a-zA-Z0-9-]{{1,63}}+\.){{1,5}}(?:{TOP_LEVEL})\b(?:/[\w./?=&#%~+-]{{0,500}}[\w/])?")
+@rule(rf"(?<![\w.@-])(?:[a-zA-Z0-9-]{{1,63}}+\.){{1,5}}(?:{lexicon.TOP_LEVEL})\b(?:/[\w./?=&#%~+-]{{0,500}}[\w/])?")
 def _domain(match: Match) -> str:
     return _address(match[0].rstrip("/"))
 
@@ -160,7 +72,7 @@ def _domain(match: Match) -> str:
 @rule(r"[½⅓⅔¼¾⅕⅛]")
 def _vulgar(match: Match) -> str:
     before = match.string[match.start() - 1 : match.start()]
-    return (" and " if before.isdigit() else "") + VULGAR[match[0]]
+    return (" and " if before.isdigit() else "") + lexicon.VULGAR[match[0]]
 
 
 @rule(r"(?<![\d-])(\d{4})-(\d{2})-(\d{2})(?:T(?=\d))?(?![\d-])")
@@ -168,7 +80,7 @@ def _iso_date(match: Match) -> str:
     written, month, day = match.groups()
     if not (1 <= int(month) <= 12 and 1 <= int(day) <= 31):
         return match[0]
-    return f"{MONTHS[int(month) - 1]} {ordinal(day)}, {year(written)}" + (" at " if match[0].endswith("T") else "")
+    return f"{lexicon.MONTHS[int(month) - 1]} {ordinal(day)}, {year(written)}" + (" at " if match[0].endswith("T") else "")
 
 
 @rule(r"(?<![\d/])(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?![\d/])")
@@ -179,24 +91,34 @@ def _slashed_date(match: Match) -> str:
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return match[0]
     written = match[3] if len(match[3]) == 4 else f"20{match[3]}"
-    return f"{MONTHS[month - 1]} {ordinal(str(day))}, {year(written)}"
+    return f"{lexicon.MONTHS[month - 1]} {ordinal(str(day))}, {year(written)}"
 
 
-@rule(rf"\b{MONTH}\.?\s(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:|\.\d)(?:,?\s(\d{{4}})\b)?")
+@rule(rf"\b{MONTH}\.?\s(\d{{1,2}})(?:st|nd|rd|th)?(?:[-–](\d{{1,2}})(?:st|nd|rd|th)?)?\b(?!:|\.\d)(?:,?\s(\d{{4}})\b)?")
 def _month_first(match: Match) -> str:
-    spoken = f"{MONTH_NAMES[match[1][:3].lower()]} {ordinal(match[2])}"
-    return f"{spoken}, {year(match[3])}" if match[3] else spoken
+    return _date(*match.groups())
 
 
-@rule(rf"(?<![\d.,])(\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?{MONTH}\b\.?(?:,?\s(\d{{4}})\b)?")
+@rule(rf"(?<![\d.,-])(\d{{1,2}})(?:[-–](\d{{1,2}}))?(?:st|nd|rd|th)?\s(?:of\s)?{MONTH}\b\.?(?:,?\s(\d{{4}})\b)?")
 def _day_first(match: Match) -> str:
-    spoken = f"{MONTH_NAMES[match[2][:3].lower()]} {ordinal(match[1])}"
-    return f"{spoken}, {year(match[3])}" if match[3] else spoken
+    first, last, month, written = match.groups()
+    return _date(month, first, last, written)
 
 
-@rule(r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?![\d:])(?:\s?([AaPp])\.?[Mm]\b\.?)?")
+def _date(month: str, first: str, last: str | None, written: str | None) -> str:
+    spoken = f"{lexicon.MONTH_NAMES[month[:3].lower()]} {ordinal(first)}" + (f" to {ordinal(last)}" if last else "")
+    return f"{spoken}, {year(written)}" if written else spoken
+
+
+# Before times are words: 9-5pm, 10-11:45.
+@rule(r"(?<=\d)[-–—−](?=\d{1,2}(?::[0-5]\d|\s?[AaPp]\.?[Mm]\b))")
+def _until(match: Match) -> str:
+    return " to "
+
+
+@rule(r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?![\d:])(?:\s?([AaPp])\.?[Mm]\b\.?)?(\s?[-–—−]\s?(?=\d))?")
 def _time(match: Match) -> str:
-    hour, minute, second, half = match.groups()
+    hour, minute, second, half, until = match.groups()
     parts = [cardinal(str(int(hour)))]
     if minute != "00" or second:
         parts.append(f"oh {cardinal(minute[1])}" if minute[0] == "0" else cardinal(minute))
@@ -204,37 +126,58 @@ def _time(match: Match) -> str:
         parts.append("o'clock" if 1 <= int(hour) <= 12 else "hundred hours")
     if second:
         parts.append(f"and {cardinal(str(int(second)))} seconds")
-    return " ".join(parts) + (f" {half.upper()}M" if half else "")
+    return " ".join(parts) + (f" {half.upper()}M" if half else "") + (" to " if until else "")
 
 
-@rule(r"(?<![\d.,])(\d{1,2})\s?([AaPp])\.?[Mm]\b\.?")
+@rule(r"(?<![\d.,])(\d{1,2})\s?([AaPp])\.?[Mm]\b\.?(\s?[-–—−]\s?(?=\d))?")
 def _hour(match: Match) -> str:
-    return f"{cardinal(match[1])} {match[2].upper()}M"
+    return f"{cardinal(match[1])} {match[2].upper()}M" + (" to " if match[3] else "")
 
 
-@rule(r"(?<![\w.-])(?:\+?1[-. ])?\(?(\d{3})\)?[-. ](\d{3})[-.](\d{4})(?![\w-])")
+@rule(r"(?<![\w.,-])(\d{1,4}d\s)?(\d{1,4}h)(?:\s?(\d{1,2})m?)?(?:\s?(\d{1,2}s))?(?!\w)|(?<![\w.,-])(\d{1,4})m\s?(\d{1,2}s)(?!\w)")
+def _duration(match: Match) -> str:
+    days, hours, minutes, seconds, *alone = match.groups()
+    named = [(days, "day"), (hours, "hour"), (minutes or alone[0], "minute"), (seconds or alone[1], "second")]
+    parts = [_counted(part.strip("dhs "), name, f"{name}s") for part, name in named if part]
+    return " ".join(parts) if len(parts) > 1 else match[0]
+
+
+def _counted(digits: str, one: str, many: str) -> str:
+    return f"{cardinal(str(int(digits)))} {one if int(digits) == 1 else many}"
+
+
+@rule(r"(?<![\w.-])(?:\+?(1)[-. ])?\(?(\d{3})\)?[-. ](\d{3})[-.](\d{4})(?![\w-])")
 def _phone(match: Match) -> str:
-    return ", ".join(each(group) for group in match.groups())
+    return ", ".join(each(group) for group in match.groups() if group)
 
 
-@rule(r"(?<![\w.])[vV]?(\d{1,9}(?:\.\d{1,9}){2,5})(?![\d])|(?<![\w.])[vV](\d{1,9}(?:\.\d{1,9})?)\b")
+@rule(r"(?<![\d.,+'])(?<!\d\s)([1-9]\d{0,2}(?:[ \u00a0\u202f'_]\d{3}){1,4}+)(?!\s?\d|\w)")
+def _thousands(match: Match) -> str:
+    return re.sub(r"\D", ",", match[1])
+
+
+# A V8 is an engine.
+@rule(
+    r"(?:\b[vV]ersion\s)?(?<![\w.])[vV]?(\d{1,9}(?:\.\d{1,9}){2,5})(?![\d])|"
+    r"(?:\b[vV]ersion\s)?(?<![\w.])(?:v(\d{1,9})|[vV](\d{1,9}\.\d{1,9}))\b"
+)
 def _version(match: Match) -> str:
-    parts = (match[1] or match[2]).split(".")
+    parts = (match[1] or match[2] or match[3]).split(".")
     joint = " dot " if len(parts) == 4 else " point "
     return ("version " if match[0][0] in "vV" else "") + joint.join(cardinal(part) for part in parts)
 
 
-@rule(r"(?<![\d\w-])(\d{1,6})-(?=\d{1,6}(?![\d-]))|(?<=\d)\s?[–—−]\s?(?=[$€£]?\d)|(?<=\d):(?=\d)")
+@rule(r"(?<![\d\w-])(\d{1,6})-(?=[$€£]?\d{1,6}(?![\d-]))|(?<=\d)\s?[–—−]\s?(?=[$€£]?\d)|(?<=\d):(?=\d)")
 def _range(match: Match) -> str:
     return f"{match[1] or ''} to "
 
 
-@rule(r"(?<=\d)\s?[x×]\s?(?=\d)")
+@rule(r"(?<=\d)(?<!\b0)\s?[x×]\s?(?=\d)")
 def _by(match: Match) -> str:
     return " by "
 
 
-@rule(r"(?<![\w)])[-−](?=[$€£]?\.?\d)|(?<=\d) [-−] (?=\d)")
+@rule(r"(?<![\w)%°])[-−](?=[$€£]?\.?\d)|(?<=\d) [-−] (?=\d)")
 def _minus(match: Match) -> str:
     return " minus " if match[0][0] == " " else "minus "
 
@@ -250,10 +193,16 @@ def _feet(match: Match) -> str:
     return f"{cardinal(match[1])} {feet}" + (f" {cardinal(match[2])}" if match[2] else "")
 
 
-@rule(rf"(?:US|CA|AU|(?<!\w))([$€£¥₹₩₽])\s?({NUMBER})(?:\s?({_alternatives(SCALES)})\b)?")
+@rule(
+    rf"(?:(?<!\w)({'|'.join(lexicon.DOLLARS)})|(?<!\w))([$€£¥₹₩₽])\s?({NUMBER}|\.\d+)(?:\s?({_alternatives(lexicon.SCALES)})\b)?(-(?=[$€£]))?"
+)
 def _price(match: Match) -> str:
-    symbol, amount, scale = match.groups()
-    return _padded(match, f"{decimal(amount)} {SCALES[scale]} {MONEY[symbol][1]}" if scale else money(amount, symbol))
+    country, symbol, amount, scale, until = match.groups()
+    amount = amount if amount[0] != "." else f"0{amount}"
+    spoken = f"{decimal(amount)} {lexicon.SCALES[scale]} {MONEY[symbol][1]}" if scale else money(amount, symbol)
+    if country:
+        spoken = spoken.replace("dollar", f"{lexicon.DOLLARS[country]} dollar")
+    return _padded(match, spoken) + (" to " if until else "")
 
 
 @rule(rf"(?<![\w.,])({NUMBER})(?:\s(thousand|million|billion|trillion))?\s?(€|£|₹|\b(?:USD|EUR|GBP|JPY|INR|CHF)\b)")
@@ -262,9 +211,26 @@ def _price_behind(match: Match) -> str:
     return _padded(match, f"{decimal(amount)} {scale} {MONEY[symbol][1]}" if scale else money(amount, symbol))
 
 
-@rule(r"(?<!\w)'?((?:1\d|20)?\d0)'?s\b")
+# 30s alone are seconds: years have four digits, an apostrophe, or a word with them that tells.
+@rule(
+    r"(?<!\w)'?(?:((?:1\d|20)\d0)'?|(?<=')(\d0)|(\d0)'(?=s)|(\d0)(?=s\s(?:music|pop|rock|songs?|hits|films?|movies?|shows?|kids?|fashion|style)\b))s\b"
+)
 def _decade(match: Match) -> str:
-    return decade(match[1])
+    return decade(next(filter(None, match.groups())))
+
+
+@rule(
+    r"\b(?:the|his|her|their|my|your|our|early|mid|late)[\s-]'?[2-9]0s\b(?!\s(?:timeout|timer|delay|limit|mark|window|interval|pause|wait))"
+    r"(?:(?:,|,?\s(?:and|or|to))\s(?:early\s|mid-|late\s)?'?[2-9]0s\b)*+",
+    re.IGNORECASE,
+)
+def _decades(match: Match) -> str:
+    return re.sub(r"'?([2-9]0)s\b", lambda found: decade(found[1]), match[0])
+
+
+@rule(r"(?<![\w.,])(?:(10)s(?=\sof\s(?:hundred|thousand|million|billion)s)|(1000?)s(?=\sof\b))")
+def _many(match: Match) -> str:
+    return {"10": "tens", "100": "hundreds", "1000": "thousands"}[match[1] or match[2]]
 
 
 @rule(r"(?<![\d.,])(\d{1,3}(?:,\d{3}){0,4}|\d{1,15})(?:st|nd|rd|th)\b")
@@ -272,15 +238,45 @@ def _ordinal(match: Match) -> str:
     return _padded(match, ordinal(match[1].replace(",", "")))
 
 
-@rule(rf"(?<![\d.,])({NUMBER})\s?({_alternatives(UNITS)})(?![\w°%])")
+@rule(r"(?<![\w.,])(\d{1,2})\s?ft\.?\s?(\d{1,2})\s?in\b\.?")
+def _feet_and_inches(match: Match) -> str:
+    return f"{_counted(match[1], 'foot', 'feet')} {_counted(match[2], 'inch', 'inches')}"
+
+
+@rule(rf"(?<![\w.,])({NUMBER})\s?((?i:{LONG_UNITS})|{SHORT_UNITS})(?![\w°%])(-(?=\d))?")
 def _quantity(match: Match) -> str:
-    one, many = UNITS[match[2]]
-    return _padded(match, f"{decimal(match[1])} {one if match[1] == '1' else many}")
+    number, unit, until = match.groups()
+    one, many = lexicon.UNITS.get(unit) or lexicon.UNITS[unit.lower()]
+    return _padded(match, f"{decimal(number)} {one if number == '1' else many}") + (" to " if until else "")
 
 
-@rule(r"\b24/7\b")
-def _always(match: Match) -> str:
-    return "twenty-four seven"
+# 3M is a company.
+@rule(rf"(?<![\w.,])(?!3M\b)({NUMBER})(M|mn|bn|tn)\b(-(?=\d))?")
+def _scaled(match: Match) -> str:
+    return f"{decimal(match[1])} {lexicon.SCALES[match[2]]}" + (" to " if match[3] else "")
+
+
+@rule(r"[⁺⁻⁰¹²³⁴-⁹ⁿ]++")
+def _power(match: Match) -> str:
+    exponent = match[0].translate(lexicon.EXPONENTS)
+    if exponent in lexicon.POWERS:
+        return f" {lexicon.POWERS[exponent]} "
+    return f" to the power of {exponent.replace('-', ' minus ').replace('+', ' plus ')} "
+
+
+@rule(r"[₀-₉]++")
+def _index(match: Match) -> str:
+    return match[0].translate(lexicon.EXPONENTS)
+
+
+@rule(rf"(?<![\w.,])({NUMBER})[eE]([+-]?)(\d{{1,3}})\b")
+def _scientific(match: Match) -> str:
+    return f"{decimal(match[1])} times ten to the power of {'minus ' if match[2] == '-' else ''}{cardinal(match[3])}"
+
+
+@rule(r"\b(?:24/7|50/50|9/11)\b")
+def _set_phrase(match: Match) -> str:
+    return " ".join(cardinal(part) for part in match[0].split("/"))
 
 
 @rule(r"(?<![\d./])(\d{1,3})/([2-9]|10|100)(?![\d/])")
@@ -293,9 +289,9 @@ def _hash(match: Match) -> str:
     return "number "
 
 
-@rule(rf"\b({'|'.join(BEFORE_NUMBERS)})\.\s?(?=\d)")
+@rule(rf"\b({'|'.join(lexicon.BEFORE_NUMBERS)})\.\s?(?=\d)")
 def _numbered(match: Match) -> str:
-    return f"{BEFORE_NUMBERS[match[1]]} "
+    return f"{lexicon.BEFORE_NUMBERS[match[1]]} "
 
 
 @rule(r"(?<![\d.,\w])(1[5-9]\d\d|20\d\d)(?![\w%°]|[.,]\d)")
@@ -343,9 +339,9 @@ def _street(match: Match) -> str:
     return "Street"
 
 
-@rule(rf"\b({_alternatives(ABBREVIATIONS)})\.(?!\w)")
+@rule(rf"\b({_alternatives(lexicon.ABBREVIATIONS)})\.(?!\w)")
 def _abbreviation(match: Match) -> str:
-    return ABBREVIATIONS[match[1]]
+    return lexicon.ABBREVIATIONS[match[1]]
 
 
 @rule(r"(?<![\w.])(?:(?!I\.\s)[A-Z]\.\s?){1,8}(?=[A-Z][a-z])|(?<![\w.])(?:[A-Za-z]\.){2,8}(?!\w)")
@@ -375,6 +371,19 @@ def _slash(match: Match) -> str:
     return " slash "
 
 
-@rule(rf"[{re.escape(''.join(SIGNS))}]")
+def _of(match: Match) -> str:
+    return f" of {match[1]}"
+
+
+for _ in range(2):  # from the inside out
+    rule(r"(?<=\w)<([\w:.]{1,60}+(?:(?:, ?| of )[\w:.]{1,60}+){0,8})>(?!\w)")(_of)
+
+
+@rule("|".join(map(re.escape, lexicon.OPERATORS)))
+def _operator(match: Match) -> str:
+    return f" {lexicon.OPERATORS[match[0]]} "
+
+
+@rule(rf"[{re.escape(''.join(lexicon.SIGNS))}]")
 def _sign(match: Match) -> str:
-    return f" {SIGNS[match[0]]} "
+    return f" {lexicon.SIGNS[match[0]]} "

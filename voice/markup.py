@@ -7,6 +7,14 @@ from __future__ import annotations
 
 import re
 
+TAGS = (
+    "a|abbr|b|blockquote|body|br|button|center|code|dd|del|details|div|dl|dt|em|figcaption|figure|font|footer|form|h[1-6]|head|header|hr|html|i|"
+    "iframe|img|input|ins|kbd|li|link|main|mark|meta|nav|ol|p|pre|q|s|samp|script|section|small|span|strike|strong|style|sub|summary|sup|svg|"
+    "table|tbody|td|textarea|tfoot|th|thead|think|tr|tt|u|ul|var|video|wbr"
+)
+"""HTML's, and where a model thinks. In capitals only those of several letters: List<T> is a type."""
+SHOUTED = "|".join(name.upper() for name in TAGS.split("|") if len(name) > 1)
+
 RULES = [
     (re.compile(pattern, re.MULTILINE), replacement)
     for pattern, replacement in (
@@ -21,7 +29,9 @@ RULES = [
         (r"^[ \t]*[-*+•][ \t]+(?:\[[ xX]\][ \t]+)?", ""),
         (r"^[ \t]*(\d{1,3})[.)][ \t]+(?=\S)", r"\1, "),
         (r"<(?:https?://)?(?=[^<>\s.]{1,100}+\.)([^<>\s]{3,600}+)>", r"\1"),
-        (r"</?[a-zA-Z][^<>\n]{0,200}>", " "),
+        (rf"</?(?:{TAGS}|{SHOUTED})(?:\s[^<>\n]{{0,200}}=[^<>\n]{{0,200}}|\s)?/?>", " "),
+        (r"<!--[^\n]{0,500}?-->", " "),
+        (r"(?<!\w)<([\w-]{1,60}+)>", r"\1"),  # a place to fill in
         (r"(?<=\S)[ \t]{0,3}\|[ \t]{0,3}\n", ",\n"),
         (r"^[ \t]*\|[ \t]*|[ \t]{0,3}\|[ \t]{0,3}$", ""),
         (r"(?<=\S)[ \t]{0,3}\|[ \t]{0,3}(?=\S)", ", "),

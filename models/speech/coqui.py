@@ -88,7 +88,8 @@ class CoquiRenderer:
     def _add(self, name: str, folder: Path, licence: str) -> None:
         model = _load(folder, self._device)
         for speaker in model.speakers or ("",):
-            voice = f"{name}/{speaker}" if speaker else name
+            # VCTK's first speaker is "ED\n".
+            voice = f"{name}/{speaker.strip()}" if len(model.speakers) > 1 else name
             self._speakers[voice] = _Speaker(model, speaker)
             self._voices.append(Voice(voice, name, _language_tag(model.language), model.rate, licence))
         self._warm_up(self._voices[-1].id)

@@ -87,9 +87,8 @@ class VitsModel:
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Empty for a model with one voice."""
-        manager = self._model.speaker_manager
-        return tuple(manager.speaker_names) if manager is not None and manager.num_speakers > 1 else ()
+        """By the names that the checkpoint knows them by; empty for a model that was trained without."""
+        return tuple(self._model.speaker_manager.speaker_names) if self._model.embedded_speaker_dim else ()
 
     def tokens(self, text: str) -> list[int]:
         """Ids of the phonemes of `text`; empty when nothing in it can be spoken. Characters unknown to the voice are left out."""
@@ -154,8 +153,9 @@ class VitsModel:
 
     def _conditioning(self, speaker: str) -> Tensor | None:
         model = self._model
-        if not speaker:
+        if not self.speakers:
             return None
+        speaker = speaker or self.speakers[0]
         if model.args.use_d_vector_file:
             vector = torch.tensor(model.speaker_manager.get_mean_embedding(speaker, num_samples=None, randomize=False))
             return nn.functional.normalize(vector.float()[None]).unsqueeze(-1).to(self._device)
@@ -274,12 +274,14 @@ def _round_up(number: int, step: int) -> int:
 
 def _load(config: VitsConfig, checkpoint: Path) -> Vits:
     config.model_args.init_discriminator = False
-    model = Vits(config)
     try:
+        model = Vits(config)
         weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["model"]
         model.load_state_dict({name: tensor for name, tensor in weights.items() if not name.startswith(("disc.", "speaker_encoder."))})
-    except (OSError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError) as error:
         raise WeightsError(f"{checkpoint} cannot be loaded as a VITS checkpoint ({error}): pull or import the model again") from error
+    if model.embedded_speaker_dim and not model.speaker_manager.speaker_names:
+        raise WeightsError(f"{checkpoint} was trained with speakers, and no speakers are named beside it: pull or import the model again")
     model.posterior_encoder = None  # only training and voice conversion need it
     return _without_weight_norm(model.eval().float())
 

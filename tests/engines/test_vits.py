@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 import torch
 from TTS.config import load_config
-from TTS.tts.configs.shared_configs import CharactersConfig
-from TTS.tts.configs.vits_config import VitsArgs, VitsConfig
-from TTS.tts.models.vits import Vits
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
 from models.errors import EngineFailed, WeightsError
 from models.speech import phonemes
 from models.speech.vits import VitsModel, receptive_field
+from tests.engines import small_vits
 from tests.engines.joe import joe
 
 pytestmark = pytest.mark.engines
@@ -102,30 +100,7 @@ def test_the_receptive_field_is_wide_enough_and_not_wasteful(resblock: str) -> N
 
 
 def small(folder: Path, **arguments: object) -> VitsModel:
-    """A random model of a few thousand weights, saved the way Coqui's trainer does."""
-    torch.manual_seed(0)
-    config = VitsConfig(
-        model_args=VitsArgs(
-            hidden_channels=16,
-            hidden_channels_ffn_text_encoder=16,
-            num_layers_text_encoder=1,
-            num_layers_flow=2,
-            num_layers_posterior_encoder=1,
-            upsample_initial_channel_decoder=32,
-            **{"init_discriminator": False, **arguments},
-        ),
-        characters=CharactersConfig(
-            characters_class="TTS.tts.models.vits.VitsCharacters",
-            characters="abcdefghijklmnopqrstuvwxyz ",
-            punctuations=".,",
-            phonemes="",
-            pad="_",
-        ),
-        text_cleaner="basic_cleaners",
-        speakers=["ann", "bob"] if arguments.get("use_speaker_embedding") else [],
-    )
-    torch.save({"model": Vits(config).state_dict(), "config": config.to_dict()}, folder / "model.pth")
-    return VitsModel(config, folder / "model.pth", "cpu")
+    return VitsModel(small_vits.write(folder, **arguments), folder / "model.pth", "cpu")
 
 
 def windowed_and_whole(model: VitsModel, speaker: str = "") -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +117,7 @@ def windowed_and_whole(model: VitsModel, speaker: str = "") -> tuple[np.ndarray,
         {"resblock_type_decoder": "2", "resblock_dilation_sizes_decoder": [[1, 2], [2, 6], [3, 12]]},
         {"init_discriminator": True},
         {"encoder_sample_rate": 11025, "interpolate_z": True},
-        {"use_speaker_embedding": True},
+        {"speakers": ["ann", "bob"]},
     ],
     ids=["stock", "plain durations", "resblock 2", "with discriminator", "stretched latent", "two speakers"],
 )
@@ -154,7 +129,7 @@ def test_every_shape_of_vits_is_the_same_in_windows(tmp_path: Path, arguments: d
 
 
 def test_speakers_sound_different(tmp_path: Path) -> None:
-    model = small(tmp_path, use_speaker_embedding=True)
+    model = small(tmp_path, speakers=["ann", "bob"])
     assert model.speakers == ("ann", "bob")
     ann, bob = (windowed_and_whole(model, speaker)[0] for speaker in model.speakers)
     assert not np.array_equal(ann[:5000], bob[:5000])
