@@ -47,7 +47,7 @@ class Client:
         self._there: asyncio.Queue[Any] = asyncio.Queue()
         self._back: asyncio.Queue[Any] = asyncio.Queue()
         self._there.put_nowait({"type": "websocket.connect"})
-        parts = Catalog((Voice("v", "m", "en", 24000),), "v", {}, ()), Scheduler(engine, max_waiting=4)
+        parts = Catalog((Voice("v", "m", "en", 24000),), "v"), Scheduler(engine, max_waiting=4)
         self._runtime: Any = SimpleNamespace(settings=Settings(), require_speech=lambda: parts)
         self._socket = WebSocket({"type": "websocket", "fireside.request_id": "id"}, self._there.get, self._back.put)
         self.session = asyncio.create_task(self._serve())
