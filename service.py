@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import bentoml
@@ -55,8 +56,9 @@ class Fireside:
     async def generate(self, ctx: bentoml.Context, **fields: Any) -> AsyncGenerator[str, None]:
         """Stream the text that follows a prompt, or that answers a conversation."""
         try:
-            async for text in generation.generate(runtime, generation.GenerateRequest(**fields), ctx.request):
-                yield text
+            async with aclosing(generation.generate(runtime, generation.GenerateRequest(**fields), ctx.request)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
         except Exception as error:  # the first item is awaited before BentoML answers: its status can still be set
             ctx.response.status_code = errors.refusal(error).status
             ctx.response.metadata.update({"Content-Type": "application/json", **errors.headers(error)})

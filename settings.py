@@ -123,7 +123,7 @@ class Speech(Part):
     concurrency: int = Field(16, ge=1)
     """Sentences inside the worker at once, taking turns by windows: more is sooner first audio for all, less is quicker to obey urgency."""
     max_chars: int = Field(4096, ge=1)
-    """Longest text of one /v1/audio/speech request, in characters."""
+    """Longest text of one /v1/audio/speech request, or of one /ws message, in characters."""
     max_waiting: int = Field(256, ge=1)
     """Requests that may wait for the speech engine; more are refused with 503."""
     lookahead: int = Field(3, ge=1)
@@ -153,8 +153,8 @@ class Aliases(Part):
 
 
 class Memory(Part):
-    margin_gib: float = Field(1.0, ge=0)
-    """GPU memory that is left free for the driver and for peaks, in GiB."""
+    margin_gib: float = Field(1.0, ge=0.6)
+    """GiB of GPU memory left free for the driver and for peaks. vLLM's own CUDA context takes about 0.6 before vLLM looks what is free."""
 
 
 class Package(Part):
@@ -213,7 +213,7 @@ class Settings(Part):
     aliases: Aliases = Aliases()
     """Names that clients have built in, and what they stand for here. A list or table that you give takes the default's place."""
     memory: Memory = Memory()
-    """How the GPU is shared: speech loads first and is measured, text gets the rest less the margin."""
+    """How the GPU is shared: speech loads first, and text gets what is then free less the margin."""
     weights: dict[str, Origin] = {}
     """Where `fireside models pull` and `make serve` get each named model."""
 

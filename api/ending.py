@@ -52,16 +52,23 @@ class Ending:
         self._task = self._task or asyncio.create_task(self._end(), name="ending")
 
     async def _end(self) -> None:
-        stops = [asyncio.create_task(_stop(host, seconds)) for host, seconds in self._engines]
-        await asyncio.wait(stops, timeout=max(seconds for _, seconds in self._engines) + STOP)
+        longest = max(seconds for _, seconds in self._engines) + STOP
+        stopped = await asyncio.gather(*(_stop(host, seconds, longest) for host, seconds in self._engines))
         await asyncio.sleep(LAST_WORDS)
-        log.warning("leaving with clients that have not read to the end")
-        exit_process(0)
+        log.warning("leaving: the time for what was in flight is over")
+        exit_process(0 if all(stopped) else 1)
 
 
-async def _stop(host: EngineHost[Any], seconds: float) -> None:
+async def _stop(host: EngineHost[Any], seconds: float, longest: float) -> bool:
+    """Whether the engine was stopped: what was not is left to its own end, with this process."""
     await asyncio.sleep(seconds)
-    await host.stop()
+    try:
+        async with asyncio.timeout(longest - seconds):
+            await host.stop()
+    except Exception:
+        log.exception("%s could not be stopped", host.engine.name)
+        return False
+    return True
 
 
 def on_end(call: Callable[[], None]) -> Callable[[], None]:

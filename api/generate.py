@@ -1,4 +1,7 @@
-"""POST /generate: text chunks straight from the engine, as BentoML's async generator streams them."""
+"""POST /generate: text chunks straight from the engine, as BentoML's async generator streams them.
+
+What does not fit GenerateRequest, BentoML refuses at its door, in the form that its own clients read, and counts in its own metrics.
+"""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ ttfa = Histogram("fireside_ttfa_seconds", "Time to first audio: from the text to
 rtf = Histogram(
     "fireside_rtf", "Real-time factor: a sentence's share of the speech engine's time, in seconds per second of its audio", buckets=_RATIOS
 )
-audio_seconds = Counter("fireside_audio_seconds_total", "Seconds of audio sent", ["route"])
+audio_seconds = Counter("fireside_audio_seconds_total", "Seconds of audio made for clients", ["route"])
 
 
 @dataclass
@@ -142,7 +142,7 @@ def text(route: str) -> Iterator[TextTimeline]:
 @dataclass
 class SpokenTimeline(Timeline):
     seconds: float = 0.0
-    """Of audio sent."""
+    """Of audio made."""
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from settings import Settings
 from voice.catalog import Catalog
 from voice.schedule import Scheduler
 
-log = logging.getLogger("bentoml.fireside")
+log = logging.getLogger(__name__)
 
 
 class Runtime:

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Barrier, BrokenBarrierError, Event
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class Side:
         return self.other is not None and not self.other.is_set()
 
     def end(self) -> None:
-        """To be called whatever happened, so that the other waits for nobody."""
+        """Whatever happened: the other waits for nobody."""
         self.done()
         if self.both:
             self.both.abort()
@@ -60,9 +60,18 @@ def apart(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return pool.submit(work, *args, **kwargs).result()
 
 
+def beside(side: Side | None, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """`apart`, as one of two sides. Its end is told from here, as a process that is killed tells nobody."""
+    side = side or Side()
+    try:
+        return apart(work, *args, **kwargs, side=side)
+    finally:
+        side.end()
+
+
 @contextmanager
 def sides() -> Iterator[tuple[Side, Side]]:
-    """For two calls of `apart` at the same time."""
+    """For two calls of `beside` at the same time."""
     with SPAWN.Manager() as manager:
         both, one, other = manager.Barrier(2), manager.Event(), manager.Event()
         yield Side(both, one, other), Side(both, other, one)

@@ -85,11 +85,7 @@ async def chat(port: int, model: str, text: str, tokens: int) -> Answer:
 
 def measure(port: int, model: str, streams: int, tokens: int, bursts: int, seed: int, side: Side | None = None) -> list[Burst]:
     """Bursts of `streams` streams one after the other, after one that warms up. Raises Incomplete for a stream that was not completed."""
-    side = side or Side()
-    try:
-        return uvloop.run(_measure(port, model, streams, tokens, bursts, seed, side))
-    finally:
-        side.end()
+    return uvloop.run(_measure(port, model, streams, tokens, bursts, seed, side or Side()))
 
 
 async def _measure(port: int, model: str, streams: int, tokens: int, bursts: int, seed: int, side: Side) -> list[Burst]:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import settings as configuration
 from benchmarks import chat, recipes, voice
-from benchmarks.apart import OtherFailed, Side, apart, sides
+from benchmarks.apart import OtherFailed, Side, beside, sides
 from benchmarks.machine import gpu_memory
 from benchmarks.processes import Server, ServerFailed, running, say
 from benchmarks.results import Report, Table
@@ -123,12 +123,12 @@ def _row(found: Report, table: Table, amount: int, figures: Callable[[], tuple[F
 
 def _chats(server: Server, model: str, amount: int, options: argparse.Namespace, side: Side | None = None) -> list[chat.Burst]:
     say(f"  {amount} chats")
-    return apart(chat.measure, server.port, model, amount, options.tokens, options.repeats, seed=amount * 10_000, side=side)
+    return beside(side, chat.measure, server.port, model, amount, options.tokens, options.repeats, seed=amount * 10_000)
 
 
 def _speakers(server: Server, amount: int, options: argparse.Namespace, side: Side | None = None) -> list[voice.Crowd]:
     say(f"  {amount} speakers")
-    return apart(voice.measure, server.port, "http", amount, options.repeats, side=side)
+    return beside(side, voice.measure, server.port, "http", amount, options.repeats)
 
 
 def _text_table(title: str) -> Table:

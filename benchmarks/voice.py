@@ -87,11 +87,7 @@ def heard(began: float, pieces: list[Piece]) -> Heard:
 
 def measure(port: int, route: Route, clients: int, repeats: int, text: str = TEXT, side: Side | None = None) -> list[Crowd]:
     """Crowds of `clients` clients one after the other, after two utterances that warm up."""
-    side = side or Side()
-    try:
-        return uvloop.run(_measure(port, route, clients, repeats, text, side))
-    finally:
-        side.end()
+    return uvloop.run(_measure(port, route, clients, repeats, text, side or Side()))
 
 
 async def speak(port: int, route: Route, text: str = TEXT) -> Heard:

@@ -54,7 +54,7 @@ def memory_plan(settings: Settings, gpus: tuple[devices.GPU, ...]) -> str:
     if not share:
         return "text: as text.args sets it"
     room = int(share["gpu_memory_utilization"] * gpus[0].total)
-    return f"speech loads first and is measured; text gets the rest less {settings.memory.margin_gib:g} GiB: at most {gib(room)} now"
+    return f"speech loads first; text gets what is then free less {settings.memory.margin_gib:g} GiB: at most {gib(room)} now"
 
 
 def describe_weights(states: tuple[weights.State, ...]) -> Iterator[str]:

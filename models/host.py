@@ -152,7 +152,8 @@ class EngineHost(Generic[E]):
                 self._set("loading", "loading again")
         except Exception as error:  # the host must not vanish: readiness would stay what it was
             log.exception("%s: the engine failed in a way its contract does not know", self.engine.name)
-            await self._give_up(f"{type(error).__name__}: {error}")
+            why = f"{type(error).__name__}: {error}"
+            await (self._after_death(why) if self._draining else self._give_up(why))
 
     async def _life(self) -> float | None:
         """One life of the engine, from load to end: seconds until the next one, or None if it was the last."""

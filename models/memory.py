@@ -11,15 +11,13 @@ from models.errors import SettingsError
 GIB = 1 << 30
 # Below this no language model starts: weights, activations and a KV cache for one request.
 LEAST = 1 * GIB
-# What a CUDA context of vLLM's takes before vLLM looks whether its share is free: less of a margin than this, and it refuses.
-CONTEXT = 0.6
 CHOSEN_BY_USER = ("gpu_memory_utilization", "kv_cache_memory_bytes")
 
 
 def vllm_share(free: int, total: int, margin: float, args: Mapping[str, Any]) -> dict[str, float]:
     """The arguments to add to vLLM's: `gpu_memory_utilization`, a share of the whole card; nothing where `args` sets the share itself.
 
-    `free` and `total` are NVML's bytes of the card once speech is loaded, `margin` is in GiB, at least CONTEXT. vLLM takes its share of
+    `free` and `total` are NVML's bytes of the card once speech is loaded, `margin` is in GiB. vLLM takes its share of
     CUDA's total, which is NVML's or, less what the driver reserves, a little below: never more than this computes. Raises SettingsError
     when nothing useful is left, or when `args` asks for more than is free: vLLM would refuse to start, after a minute.
     """
@@ -28,7 +26,6 @@ def vllm_share(free: int, total: int, margin: float, args: Mapping[str, Any]) ->
     if any(args.get(name) is not None for name in CHOSEN_BY_USER):
         _check_chosen(free, total, args)
         return {}
-    margin = max(margin, CONTEXT)
     left = free - int(margin * GIB)
     if left < LEAST:
         raise SettingsError(

@@ -42,7 +42,7 @@ def test_an_unknown_voice_is_told_what_there_is() -> None:
 
 def test_a_voice_of_another_model_is_unknown() -> None:
     for voice in ("joe", "nova"):
-        with pytest.raises(UnknownVoice, match=f"unknown voice '{voice}': expected one of vctk/p225"):
+        with pytest.raises(UnknownVoice, match=rf"voice '{voice}' is one of the model joe, not of vctk: expected one of vctk/p225"):
             CATALOG.find(voice, "tts-1-hd")
 
 

@@ -9,6 +9,8 @@ import socket
 import httpx
 import psutil
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.servers import Server, serve
 
@@ -82,9 +84,44 @@ def test_new_clients_are_refused_while_others_finish() -> None:
         text = answer.iter_text()
         next(text)
         terminate(server)
-        next(text)
-        next(text)  # 0.4 s after the signal: it has arrived
+        while server.status("/livez"):  # 0 once the connection is refused
+            assert server.process.poll() is None
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{server.url}/v1/models", timeout=5)
+        assert "error" not in "".join(text)
+        assert ended(server)
+
+
+def test_a_socket_is_told_to_come_back() -> None:
+    with serve("mock", **SECOND, **SLOW) as server, connect(server.url.replace("http", "ws") + "/ws") as ws:
+        ws.send(LONG)
+        ws.recv(10)
+        terminate(server)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                ws.recv(20)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
+        assert ended(server)
+
+
+@pytest.mark.parametrize("engine", ["TEXT", "SPEECH"])
+def test_a_signal_during_the_load_ends_it_cleanly(engine: str) -> None:
+    with serve("mock", wait="/livez", **{f"FIRESIDE_{engine}__MOCK__LOAD_SECONDS": "600"}) as server:
+        family = psutil.Process(server.process.pid).children(recursive=True)
+        assert server.status("/readyz") == 503
+        terminate(server)
+        assert ended(server)
+        _, alive = psutil.wait_procs(family, timeout=10)
+        assert alive == []
+
+
+def test_a_second_signal_changes_nothing_for_who_is_in_flight() -> None:
+    with serve("mock", **SLOW) as server, httpx.stream("POST", f"{server.url}/generate", json={"prompt": "a", "max_tokens": 15}) as answer:
+        text = answer.iter_text()
+        next(text)
+        terminate(server)
+        next(text)
+        terminate(server)
         assert "error" not in "".join(text)
         assert ended(server)

@@ -223,8 +223,9 @@ async def test_nothing_new_is_let_in_during_shutdown() -> None:
     await stage.host.stop()
 
 
-async def test_a_load_that_fails_during_shutdown_is_no_failure() -> None:
-    stage = Stage(engine := Fake(EngineFailed("terminated")), on_death="exit")
+@pytest.mark.parametrize("error", [EngineFailed("terminated"), RuntimeError("out of contract")])
+async def test_a_load_that_fails_during_shutdown_is_no_failure(error: Exception) -> None:
+    stage = Stage(engine := Fake(error), on_death="exit")
     engine.loaded.clear()
     stage.host.start()
     stage.host.drain()

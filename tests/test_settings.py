@@ -115,6 +115,11 @@ def test_an_address_is_a_number(tmp_path: Path) -> None:
         settings.load(profile(tmp_path, "server: {host: my-machine}"))
 
 
+def test_the_margin_has_room_for_vllms_own_context(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"memory\.margin_gib: .*0\.6"):
+        settings.load(profile(tmp_path, "memory: {margin_gib: 0.1}"))
+
+
 def test_coqui_needs_a_model(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"speech\.models: coqui needs at least one model"):
         settings.load(profile(tmp_path, "speech: {engine: coqui, models: []}"))

@@ -164,6 +164,7 @@ async def test_cancel_while_idle_does_nothing(ws: ClientConnection) -> None:
         ('{"type": "speak", "text": "Hi \\ud83d there."}', "surrogate"),
         ("***", "text has nothing that can be spoken"),
         ('{"type": "speak", "text": "😀", "normalize": false}', "text has nothing that can be spoken"),
+        ('{"type": "speak", "text": ' + "[" * 1000 + "]" * 1000 + "}", "text: "),
     ],
 )
 async def test_bad_input_is_an_error_event_and_the_socket_lives(ws: ClientConnection, frame: str | bytes, told: str) -> None:

@@ -38,7 +38,10 @@ class Catalog:
             return self._default(within)
         if found := _named(meant, within):
             return found
-        if meant != voice and not _named(meant, self.voices):
+        if elsewhere := _named(meant, self.voices):
+            here = f"not of {within[0].model}: expected one of {_some(v.id for v in within)}"
+            raise UnknownVoice(f"voice {voice!r} is one of the model {elsewhere.model}, {here}", param="voice")
+        if meant != voice:
             raise UnknownVoice(self._leads_nowhere(f"aliases.voices.{voice}", meant), param="voice")
         raise UnknownVoice(
             f"unknown voice {voice!r}: expected one of {_some(v.id for v in within)}, or an alias: {_some(self.voice_aliases)}",

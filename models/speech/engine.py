@@ -39,7 +39,7 @@ class WorkerSpeechEngine:
 
     async def start(self) -> None:
         await self.stop()
-        config = self._config() if callable(self._config) else self._config
+        config = await asyncio.to_thread(self._config) if callable(self._config) else self._config
         self._worker = await WorkerProcess.start(self._renderer, config, self._start_timeout, self._env)
 
     async def stop(self) -> None:

@@ -80,7 +80,7 @@ class VllmEngine:
     async def start(self) -> None:
         if self._llm is not None:
             raise RuntimeError(f"{self.name} is already started")
-        path = self._path()
+        path = await asyncio.to_thread(self._path)
         _refuse_missing(path)
         self._abandoned = False
         try:
@@ -201,14 +201,15 @@ class VllmEngine:
     async def _open(self, args: argparse.Namespace) -> None:
         from models.text import vllm_load, vllm_openai, vllm_request
 
-        await vllm_load.leave_group(self._llm)
         alarm = asyncio.Event()
-        requests = vllm_request.Requests(self._llm, args)
-        await asyncio.to_thread(requests.warm_up)
-        await self._llm.reset_mm_cache()  # as vLLM's server does: the dummy pictures of its warm-up are not kept
-        # vLLM's app collects the whole heap before it freezes it: with it frozen already there is little to collect, and no pause.
-        gc.freeze()
-        app = await vllm_openai.OpenAIApp.over(self._llm, args, alarm.set)
+        with vllm_request.translated():  # EngineCore can die here, too
+            await vllm_load.leave_group(self._llm)
+            requests = vllm_request.Requests(self._llm, args)
+            await asyncio.to_thread(requests.warm_up)
+            await self._llm.reset_mm_cache()  # as vLLM's server does: the dummy pictures of its warm-up are not kept
+            # vLLM's app collects the whole heap before it freezes it: with it frozen already there is little to collect, and no pause.
+            gc.freeze()
+            app = await vllm_openai.OpenAIApp.over(self._llm, args, alarm.set)
         self._loaded = _Loaded(self._llm, requests, app, alarm)
 
     async def _warm_up(self) -> None:
