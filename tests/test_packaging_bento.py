@@ -78,3 +78,6 @@ def test_the_bento_serves_from_its_own_folder(bento: Path, environment: dict[str
         answer = httpx.post(server.url + "/v1/chat/completions", json=question, timeout=30)
         assert answer.status_code == 200, answer.text
         assert json.loads(answer.text)["choices"][0]["message"]["content"]
+        speech = httpx.post(server.url + "/v1/audio/speech", json={"model": "tts-1", "input": "I am."}, timeout=30)
+        assert speech.headers["content-type"] == "audio/mpeg"
+        assert len(speech.content) > 1000

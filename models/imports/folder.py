@@ -132,7 +132,11 @@ def make_portable(folder: Path) -> dict[str, Any]:
     if speakers:
         config["speakers"] = speakers
     (folder / "config.json").write_text(json.dumps(config, indent=4, ensure_ascii=False), encoding="utf-8")
-    return {"language": str(config.get("phoneme_language") or ""), "rate": config["audio"].get("sample_rate"), "speakers": speakers}
+    return {
+        "language": str(config.get("phoneme_language") or ""),
+        "rate": config["audio"].get("sample_rate"),
+        "speakers": [name.strip() for name in speakers],
+    }
 
 
 def _bare_names(folder: Path, part: dict[str, Any]) -> None:

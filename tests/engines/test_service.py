@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import bentoml
@@ -84,6 +85,59 @@ def test_metrics_stand_beside_vllm_s(real_server: Server) -> None:
     for name in ("fireside_ttft_seconds_count", "fireside_itl_seconds_count", "fireside_ttfa_seconds_count", "fireside_rtf_count"):
         assert name in page
     assert "vllm:num_requests_running" in page
+
+
+@pytest.mark.parametrize("seconds", [0.2, 60], ids=["before the first token", "in mid-stream"])
+def test_a_client_of_generate_that_leaves_frees_the_engine(real_server: Server, seconds: float) -> None:
+    body = {"prompt": "Once upon a time " * 300, "max_tokens": 700}
+    with suppress(httpx.ReadTimeout), httpx.stream("POST", f"{real_server.url}/generate", json=body, timeout=seconds) as answer:
+        assert seconds == 60
+        next(answer.iter_bytes())
+        assert real_server.metric('fireside_running{engine="text"}') == 1
+    real_server.until('fireside_running{engine="text"}', 0)
+    real_server.until('fireside_waiting{engine="text"}', 0)
+    real_server.until("vllm:num_requests_running", 0, seconds=30)
+
+
+def child(server: Server, mark: str) -> psutil.Process:
+    family = psutil.Process(server.process.pid).children(recursive=True)
+    return next(one for one in family if mark in " ".join(one.cmdline()))
+
+
+def ask(server: Server) -> str:
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+    answer = client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": QUESTION}], max_tokens=20)
+    return str(answer.choices[0].message.content)
+
+
+def say(server: Server) -> httpx.Response:
+    return httpx.post(f"{server.url}/v1/audio/speech", json={"model": "tts-1", "input": "Still here."}, timeout=60)
+
+
+@pytest.mark.timeout(400)
+def test_a_killed_engine_core_is_told_and_comes_back_while_speech_goes_on(real_server: Server) -> None:
+    body = {"model": "gpt-4o-mini", "prompt": "Count:", "max_tokens": 1500, "ignore_eos": True, "stream": True}
+    with httpx.stream("POST", f"{real_server.url}/v1/completions", json=body, timeout=60) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        child(real_server, "EngineCore").kill()
+        data = [line for line in lines if line]
+    assert any("error" in json.loads(line.removeprefix("data: ")) for line in data if line != "data: [DONE]")
+    real_server.wait("/readyz", 503, 5)
+    assert real_server.status("/livez") == 200
+    assert say(real_server).status_code == 200
+    real_server.wait("/readyz", 200, 300)
+    assert "Paris" in ask(real_server)
+
+
+@pytest.mark.timeout(200)
+def test_a_killed_speech_worker_comes_back_while_text_goes_on(real_server: Server) -> None:
+    child(real_server, "models.worker").kill()
+    real_server.wait("/readyz", 503, 5)
+    assert say(real_server).status_code == 503
+    assert "Paris" in ask(real_server)
+    real_server.wait("/readyz", 200, 120)
+    assert say(real_server).status_code == 200
 
 
 @pytest.mark.timeout(500)
