@@ -59,7 +59,7 @@ def test_curl_gets_the_answer(real_server: Server) -> None:
 async def test_the_socket_speaks_what_whisper_understands(real_server: Server) -> None:
     audio, started = b"", []
     async with connect(real_server.url.replace("http", "ws") + "/ws", max_size=None) as ws:
-        await ws.send(json.dumps({"type": "speak", "text": FIVE_SENTENCES, "events": True}))
+        await ws.send(json.dumps({"type": "speak", "text": FIVE_SENTENCES, "events": True, "seed": 1}))
         while True:
             frame = await asyncio.wait_for(ws.recv(), 120)
             if isinstance(frame, bytes):

