@@ -92,11 +92,24 @@ class SpeechJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a job's text, and when it is heard: seconds from the first sample of the sentence's audio."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class Audio:
-    """Mono PCM: int16 samples of shape [n] and their rate in Hz."""
+    """Mono PCM: int16 samples of shape [n] and their rate in Hz.
+
+    `words` are those whose times are known by now and were not told before; empty from engines that do not know them.
+    """
 
     samples: NDArray[np.int16]
     rate: int
+    words: tuple[Word, ...] = ()
 
     @property
     def seconds(self) -> float:

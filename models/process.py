@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from models import errors, wire
-from models.base import Audio, SpeechJob, Voice
+from models.base import Audio, SpeechJob, Voice, Word
 from models.errors import EngineDied, EngineFailed
 
 log = logging.getLogger(__name__)
@@ -227,7 +227,8 @@ def _audio(item: wire.Frame | EngineFailed) -> Audio | None:
         raise _error(item.head)
     if item.head["kind"] == "done":
         return None
-    return Audio(np.frombuffer(item.body, np.int16), int(item.head["rate"]))
+    words = tuple(Word(*word) for word in item.head["words"])
+    return Audio(np.frombuffer(item.body, np.int16), int(item.head["rate"]), words)
 
 
 def _error(head: dict[str, Any]) -> errors.FiresideError:

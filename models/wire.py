@@ -1,7 +1,7 @@
 """What the server and its speech worker say to each other: a JSON head and raw bytes behind it, each with its length in front.
 
     server -> worker   load {renderer, config} · render {id, job} · cancel {id}
-    worker -> server   ready {voices, device} · audio {id, rate} + int16 samples · done {id} · failed {id, error, message}
+    worker -> server   ready {voices, device} · audio {id, rate, words} + int16 samples · done {id} · failed {id, error, message}
 
 `failed` without an id is about the worker itself: it could not load.
 """

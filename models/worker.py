@@ -151,7 +151,8 @@ class Worker:
         if audio is None:
             self._end(running, {"kind": "done"})
         elif len(audio.samples):
-            self._connection.send({"kind": "audio", "id": running.id, "rate": audio.rate}, audio.samples.tobytes())
+            words = [(word.text, word.start, word.end) for word in audio.words]
+            self._connection.send({"kind": "audio", "id": running.id, "rate": audio.rate, "words": words}, audio.samples.tobytes())
 
     def _end(self, running: Running, head: dict[str, Any]) -> None:
         self._jobs.remove(running)

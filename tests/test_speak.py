@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
-from models.base import Audio, SpeechJob, Voice
+from models.base import Audio, SpeechJob, Voice, Word
 from models.errors import EngineDied, EngineFailed, Overloaded
 from voice import speak as module
 from voice.schedule import Scheduler
@@ -276,3 +276,14 @@ async def test_twenty_clients_hear_their_own_text(engine: Engine) -> None:
 )
 def test_a_reader_pauses_by_the_punctuation(text: str, seconds: float) -> None:
     assert pause_after(text) == seconds
+
+
+async def test_word_times_count_from_the_beginning_of_the_whole() -> None:
+    class Telling(Engine):
+        async def synthesize(self, job: SpeechJob) -> AsyncIterator[Audio]:
+            yield Audio(np.ones(1000, np.int16), 1000, (Word(job.text, 0.25, 0.75),))
+
+    engine = Telling()
+    events = [event async for event in speak("One. Two.", owner="ann", voice=VOICE, scheduler=Scheduler(engine, 8))]
+    words = [(event.index, word) for event in events if isinstance(event, SentenceAudio) for word in event.words]
+    assert words == [(0, Word("One.", 0.25, 0.75)), (1, Word("Two.", 1.5, 2.0))]

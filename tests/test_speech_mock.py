@@ -81,3 +81,21 @@ def test_the_worker_with_the_mock_imports_nothing_heavy() -> None:
     code = "import sys, models.worker, models.speech.mock; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
     assert not {"torch", "TTS", "vllm", "transformers", "asyncio", "pydantic"} & set(run.stdout.split())
+
+
+def test_it_says_with_the_first_window_when_each_word_is_heard() -> None:
+    job = SpeechJob("ann", 0, "one two", "mock-low")
+    first, *later = MockRenderer({}).render(job, lambda: False)
+    assert [(word.text, round(word.start, 2), round(word.end, 2)) for word in first.words] == [("one", 0.0, 0.18), ("two", 0.24, 0.42)]
+    assert not any(audio.words for audio in later)
+
+
+@pytest.mark.anyio
+async def test_word_times_come_through_the_worker() -> None:
+    engine = WorkerSpeechEngine("mock", "models.speech.mock:MockRenderer", {})
+    await engine.start()
+    try:
+        made = [audio async for audio in engine.synthesize(SpeechJob("ann", 0, "one two", "mock-low"))]
+    finally:
+        await engine.stop()
+    assert [word.text for audio in made for word in audio.words] == ["one", "two"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
 import numpy as np
 
-from models.base import Audio, SpeechJob, Voice
+from models.base import Audio, SpeechJob, Voice, Word
 from models.errors import EngineFailed
 from voice.normalize import normalize as say
 from voice.schedule import Scheduler
@@ -40,11 +40,15 @@ class SentenceStarted:
 
 @dataclass(frozen=True, slots=True)
 class SentenceAudio:
-    """A piece of the sentence `index`; it begins `start` seconds after the beginning of the whole."""
+    """A piece of the sentence `index`; it begins `start` seconds after the beginning of the whole.
+
+    `words` are the spoken words whose times have become known with it, in seconds from the beginning of the whole.
+    """
 
     index: int
     audio: Audio
     start: float
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,20 +229,26 @@ async def _deliver(utterance: _Utterance, speed: float) -> AsyncGenerator[Speech
             begin = clock
             async with aclosing(_paused(line, pause)) as chunks:
                 async for audio in chunks:
-                    yield SentenceAudio(line.index, audio, clock)
+                    yield SentenceAudio(line.index, audio, clock, _moved(audio.words, begin))
                     clock += audio.seconds
             yield SentenceEnded(line.index, clock - begin)
             pause = pause_after(line.text) / speed if clock > begin else pause
 
 
 async def _paused(line: _Line, seconds: float) -> AsyncGenerator[Audio, None]:
-    """The line's audio after a pause, if it has any."""
+    """The line's audio after a pause, if it has any. Word times count from the beginning of the pause."""
+    pause = 0.0
     async with aclosing(line.audio()) as chunks:
         async for audio in chunks:
             if seconds:
-                yield Audio(np.zeros(round(seconds * audio.rate), np.int16), audio.rate)
-                seconds = 0.0
-            yield audio
+                silence = Audio(np.zeros(round(seconds * audio.rate), np.int16), audio.rate)
+                pause, seconds = silence.seconds, 0.0
+                yield silence
+            yield replace(audio, words=_moved(audio.words, pause))
+
+
+def _moved(words: tuple[Word, ...], seconds: float) -> tuple[Word, ...]:
+    return tuple(Word(word.text, word.start + seconds, word.end + seconds) for word in words)
 
 
 def pause_after(sentence: str) -> float:

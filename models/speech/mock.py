@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 import zlib
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.base import Audio, SpeechJob, Voice
+from models.base import Audio, SpeechJob, Voice, Word
 from models.errors import EngineFailed
 
 VOICES = ("mock-low", "mock-high")
@@ -58,7 +59,7 @@ class MockRenderer:
             if count == self._fault["after"]:
                 yield from self._fail(fault, cancelled)
             time.sleep(len(samples) / self._rate * self._work)
-            yield Audio(samples, self._rate)
+            yield Audio(samples, self._rate, () if count else tuple(_words(job)))
         if fault != "none" and count < self._fault["after"]:
             yield from self._fail(fault, cancelled)
 
@@ -75,6 +76,12 @@ class MockRenderer:
         while fault == "hang" and not cancelled():
             time.sleep(0.005)
             yield Audio(np.zeros(0, np.int16), self._rate)  # nothing for this job, but others get their turn
+
+
+def _words(job: SpeechJob) -> Iterator[Word]:
+    """As long as their characters are."""
+    seconds = duration(job.text, job.speed) / len(job.text)
+    return (Word(word[0], word.start() * seconds, word.end() * seconds) for word in re.finditer(r"\S+", job.text))
 
 
 def _tone(hertz: float, seconds: float, rate: int) -> NDArray[np.int16]:
