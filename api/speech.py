@@ -87,4 +87,5 @@ def _describe(voice: Voice) -> dict[str, Any]:
         "licence": voice.licence,
         "description": voice.description,
         "sample_rate": voice.rate,
+        "word_times": voice.word_times,
     }

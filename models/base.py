@@ -74,6 +74,8 @@ class Voice:
     """Samples per second of what the engine makes."""
     licence: str = "unknown"
     description: str = ""
+    word_times: bool = False
+    """Whether its audio carries the times of its words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from models.base import Audio, SpeechJob, Voice, Word
 from models.errors import EngineDied, EngineFailed, Overloaded
 from voice import speak as module
 from voice.schedule import Scheduler
-from voice.speak import SentenceAudio, SentenceEnded, SentenceStarted, SpeechEvent, pause_after, speak
+from voice.speak import Flush, SentenceAudio, SentenceEnded, SentenceStarted, SpeechEvent, pause_after, speak
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +71,7 @@ async def typed(*pieces: str) -> AsyncIterator[str]:
         yield piece
 
 
-def talk(text: str | AsyncIterator[str], scheduler: Scheduler, lookahead: int = 3, **options: object) -> AsyncIterator[SpeechEvent]:
+def talk(text: str | AsyncIterator[str | Flush], scheduler: Scheduler, lookahead: int = 3, **options: object) -> AsyncIterator[SpeechEvent]:
     return speak(text, owner="me", voice=VOICE, scheduler=scheduler, lookahead=lookahead, **options)  # type: ignore[arg-type]
 
 
@@ -140,7 +140,7 @@ async def test_a_finished_sentence_is_spoken_when_the_writer_pauses(scheduler: S
         await goes_on.wait()
 
     stream = talk(writing(), scheduler)
-    assert await anext(stream) == SentenceStarted(0, "One.", "One.")
+    assert await anext(stream) == SentenceStarted(0, "One.", "One.", 0)
     goes_on.set()
     assert isinstance([event async for event in stream][-1], SentenceEnded)
 
@@ -227,7 +227,7 @@ async def test_a_broken_source_is_heard_of_after_what_it_had_given(scheduler: Sc
 
 async def test_what_cannot_be_said_is_shown_and_makes_no_job(engine: Engine, scheduler: Scheduler) -> None:
     found = await events("Yes.\n\n😀\n\n", scheduler)
-    assert found[-2:] == [SentenceStarted(1, "😀\n\n", ""), SentenceEnded(1, 0.0)]
+    assert found[-2:] == [SentenceStarted(1, "😀\n\n", "", 6), SentenceEnded(1, 0.0)]
     assert len(engine.jobs) == 1
 
 
@@ -278,12 +278,42 @@ def test_a_reader_pauses_by_the_punctuation(text: str, seconds: float) -> None:
     assert pause_after(text) == seconds
 
 
-async def test_word_times_count_from_the_beginning_of_the_whole() -> None:
-    class Telling(Engine):
-        async def synthesize(self, job: SpeechJob) -> AsyncIterator[Audio]:
-            yield Audio(np.ones(1000, np.int16), 1000, (Word(job.text, 0.25, 0.75),))
+class Telling(Engine):
+    """A second for every sentence, half of which its words take, evenly."""
 
-    engine = Telling()
-    events = [event async for event in speak("One. Two.", owner="ann", voice=VOICE, scheduler=Scheduler(engine, 8))]
-    words = [(event.index, word) for event in events if isinstance(event, SentenceAudio) for word in event.words]
-    assert words == [(0, Word("One.", 0.25, 0.75)), (1, Word("Two.", 1.5, 2.0))]
+    async def synthesize(self, job: SpeechJob) -> AsyncIterator[Audio]:
+        words = job.text.split()
+        each = 0.5 / len(words)
+        times = tuple(Word(word, 0.25 + number * each, 0.25 + (number + 1) * each) for number, word in enumerate(words))
+        yield Audio(np.ones(1000, np.int16), 1000, times)
+
+
+async def test_written_words_are_told_where_they_stand_and_when_they_are_heard() -> None:
+    text = "**One** of 2. Two."
+    found = await events(text, Scheduler(Telling(), 8), words=True)
+    words = [(event.index, word) for event in found if isinstance(event, SentenceAudio) for word in event.words]
+    assert [(index, word.text) for index, word in words] == [(0, "One"), (0, "of"), (0, "2"), (1, "Two")]
+    assert [word.end - word.start for _, word in words] == pytest.approx([0.5 / 3] * 3 + [0.5])
+    assert all(text[word.at :].startswith(word.text) for _, word in words)
+    assert (words[0][1].start, words[3][1].start) == (0.25, 1.5)  # a pause is between the sentences
+
+
+async def test_words_are_not_looked_for_unless_asked(scheduler: Scheduler) -> None:
+    found = await events("One. Two.", Scheduler(Telling(), 8))
+    assert [event.words for event in found if isinstance(event, SentenceAudio) and event.words] == []
+
+
+async def test_a_flush_speaks_what_has_come(scheduler: Scheduler) -> None:
+    goes_on = asyncio.Event()
+
+    async def writing() -> AsyncIterator[str | Flush]:
+        yield "One and"
+        yield Flush.FLUSH
+        yield Flush.FLUSH
+        await goes_on.wait()
+        yield " two."
+
+    stream = talk(writing(), scheduler)
+    assert await anext(stream) == SentenceStarted(0, "One and", "One and", 0)
+    goes_on.set()
+    assert [event.at for event in [event async for event in stream] if isinstance(event, SentenceStarted)] == [7]

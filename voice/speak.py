@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 import anyio
@@ -16,6 +17,7 @@ from models.errors import EngineFailed
 from voice.normalize import normalize as say
 from voice.schedule import Scheduler
 from voice.sentences import SentenceSplitter, speakable
+from voice.words import WordTimes, WrittenWord
 
 IDLE_SECONDS = 0.3
 """A text that ends a sentence and then pauses for this long is spoken without waiting for what follows."""
@@ -29,26 +31,39 @@ SENTENCE_PAUSE = 0.25
 AFTER_WORDS = "\"'”’»)]}*_` \t"
 
 
+class Flush(Enum):
+    """In the place of a piece of text: speak what has come, though it may not be the end of a sentence."""
+
+    FLUSH = "flush"
+
+
+Pieces = AsyncIterable[str | Flush]
+
+
 @dataclass(frozen=True, slots=True)
 class SentenceStarted:
-    """`text` is the sentence as written (joined they are the input), `spoken` what the voice is given: empty if nothing is to be said."""
+    """`text` is the sentence as written (joined they are the input), `spoken` what the voice is given: empty if nothing is to be said.
+
+    It stands at character `at` of the input.
+    """
 
     index: int
     text: str
     spoken: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
 class SentenceAudio:
     """A piece of the sentence `index`; it begins `start` seconds after the beginning of the whole.
 
-    `words` are the spoken words whose times have become known with it, in seconds from the beginning of the whole.
+    `words` are those of the input whose times have become known with it, where they were asked for.
     """
 
     index: int
     audio: Audio
     start: float
-    words: tuple[Word, ...] = ()
+    words: tuple[WrittenWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +113,7 @@ class _Utterance:
         self._lines: asyncio.Queue[Any] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, text: str | AsyncIterable[str], splitter: SentenceSplitter, prepare: Callable[[str], str]) -> None:
+    def start(self, text: str | Pieces, splitter: SentenceSplitter, prepare: Callable[[str], str]) -> None:
         source = _pieces(text) if isinstance(text, str) else text
         self._spawn(self._read(source, splitter))
         self._spawn(self._submit(prepare))
@@ -119,14 +134,14 @@ class _Utterance:
         with anyio.CancelScope(shield=True):
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _read(self, source: AsyncIterable[str], splitter: SentenceSplitter) -> None:
+    async def _read(self, source: Pieces, splitter: SentenceSplitter) -> None:
         idle: asyncio.TimerHandle | None = None
         loop = asyncio.get_running_loop()
         try:
             async for piece in source:
                 if idle is not None:
                     idle.cancel()
-                for sentence in splitter.feed(piece):
+                for sentence in splitter.flush() if isinstance(piece, Flush) else splitter.feed(piece):
                     await self._found.put(sentence)
                 idle = loop.call_later(IDLE_SECONDS, self._flush_idle, splitter)
             for sentence in splitter.flush():
@@ -184,7 +199,7 @@ class _Utterance:
 
 
 async def speak(
-    text: str | AsyncIterable[str],
+    text: str | Pieces,
     *,
     owner: str,
     voice: Voice,
@@ -194,10 +209,12 @@ async def speak(
     lookahead: int = 3,
     normalize: bool = True,
     clause_first: bool = False,
+    words: bool = False,
 ) -> AsyncGenerator[SpeechEvent, None]:
     """Speak a text, or one that is still being written. Sentences are delivered strictly in order; up to `lookahead` are made ahead.
 
-    `normalize=False` gives the voice the text as it is; `clause_first` lets the first fragment end at a comma, to be heard sooner.
+    `normalize=False` gives the voice the text as it is; `clause_first` lets the first fragment end at a comma, to be heard sooner;
+    `words` tells when each written word is heard, if the engine tells when the spoken ones are.
     Closing it cancels everything it has submitted. Raises Overloaded at the first `anext`; an EngineFailed names its sentence; what the
     source of the text raises comes after the sentences before it.
     """
@@ -214,23 +231,26 @@ async def speak(
         utterance = _Utterance(make, lookahead)
         try:
             utterance.start(text, SentenceSplitter(voice.language, clause_first=clause_first), prepare)
-            async with aclosing(_deliver(utterance, speed)) as events:
+            async with aclosing(_deliver(utterance, speed, prepare if words else None)) as events:
                 async for event in events:
                     yield event
         finally:
             await utterance.close()
 
 
-async def _deliver(utterance: _Utterance, speed: float) -> AsyncGenerator[SpeechEvent, None]:
-    clock, pause = 0.0, 0.0
+async def _deliver(utterance: _Utterance, speed: float, say: Callable[[str], str] | None) -> AsyncGenerator[SpeechEvent, None]:
+    """With word times if it is known how words are said."""
+    clock, pause, at = 0.0, 0.0, 0
     async with aclosing(utterance.lines()) as lines:
         async for line in lines:
-            yield SentenceStarted(line.index, line.text, line.spoken)
+            yield SentenceStarted(line.index, line.text, line.spoken, at)
             begin = clock
+            told = WordTimes(line.text, line.spoken, say, at) if say and line.spoken else None
             async with aclosing(_paused(line, pause)) as chunks:
                 async for audio in chunks:
-                    yield SentenceAudio(line.index, audio, clock, _moved(audio.words, begin))
+                    yield SentenceAudio(line.index, audio, clock, told.tell(_moved(audio.words, begin)) if told else ())
                     clock += audio.seconds
+            at += len(line.text)
             yield SentenceEnded(line.index, clock - begin)
             pause = pause_after(line.text) / speed if clock > begin else pause
 

@@ -46,7 +46,10 @@ class MockRenderer:
         time.sleep(float(config.get("load_seconds", 0.0)))
 
     def voices(self) -> tuple[Voice, ...]:
-        return tuple(Voice(name, "mock-speech", "en", self._rate, "CC0-1.0", f"a tone of {frequency(name):.0f} Hz") for name in self._names)
+        return tuple(
+            Voice(name, "mock-speech", "en", self._rate, "CC0-1.0", f"a tone of {frequency(name):.0f} Hz", word_times=True)
+            for name in self._names
+        )
 
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """Windows of 100 ms, then the fault that was asked for, if this text is to have one."""
