@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -14,14 +13,13 @@ from starlette.websockets import WebSocket
 
 from api import errors, metrics
 from api.runtime import Runtime
-from api.streaming import GONE, Cancelled, cancel
+from api.session import Job, Session
+from api.sound import Sound, SoundEvent, encoded
 from api.utterance import Delivery, check_text, utter
 from models.base import Voice
-from models.errors import FiresideError, InvalidInput, NotReady, Overloaded
+from models.errors import FiresideError, InvalidInput
 from voice.encode import Format, ThreadedEncoder
-from voice.speak import SentenceAudio, SentenceEnded, SentenceStarted, SpeechEvent
-
-MAX_QUEUED_TEXTS = 32
+from voice.speak import SentenceEnded, SentenceStarted
 
 
 class Options(Delivery):
@@ -57,8 +55,7 @@ def router(runtime: Runtime) -> APIRouter:
 
     @routes.websocket("/ws")
     async def ws(websocket: WebSocket) -> None:
-        await websocket.accept()
-        await Session(runtime, websocket).run()
+        await TextSession(runtime, websocket).run()
 
     return routes
 
@@ -78,164 +75,63 @@ def parse(frame: str) -> Config | Speak | Cancel | None:
         raise errors.explain_validation(error.errors()) from error
 
 
-class Session:
-    """One socket: a task that reads, a task that speaks, and the texts between them."""
+@dataclass(eq=False)
+class Text(Job):
+    text: str
+    options: Options
+
+
+class TextSession(Session[Text]):
+    route = "/ws"
 
     def __init__(self, runtime: Runtime, websocket: WebSocket) -> None:
-        self.runtime = runtime
-        self.socket = websocket
+        super().__init__(runtime, websocket)
         self.options = Options()
-        self.texts: asyncio.Queue[tuple[str, Options]] = asyncio.Queue(MAX_QUEUED_TEXTS)
-        self.speaking: asyncio.Task[None] | None = None
-        self.cancelling = False
 
-    async def run(self) -> None:
-        """Until the client leaves; then nothing of it is left."""
-        try:
-            self.runtime.require_speech()
-        except NotReady as error:
-            metrics.refused("/ws", error)
-            await self._end(error)
-            return
-        try:
-            await self._serve()
-        except GONE:
-            pass
-        except Exception as error:
-            await self._end(error)
-
-    async def _serve(self) -> None:
-        tasks = asyncio.create_task(self._read()), asyncio.create_task(self._speak_all())
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await cancel(*tasks)
-            for _ in range(self.texts.qsize()):
-                metrics.refused("/ws", Cancelled())
-        for task in done:
-            task.result()
-
-    async def _read(self) -> None:
-        while True:
-            frame = await self.socket.receive()
-            if frame["type"] == "websocket.disconnect":
-                return
-            try:
-                await self._take(frame)
-            except FiresideError as error:
-                metrics.refused("/ws", error)
-                await self._refuse(error)
-
-    async def _take(self, frame: Any) -> None:
-        text = frame.get("text")
-        if text is None:
+    async def take(self, frame: str | None) -> None:
+        if frame is None:
             raise InvalidInput("got a binary frame: send text, or a JSON message of type config, speak or cancel.")
-        match parse(text):
+        match parse(frame):
             case Config() as config:
-                changed = _merged(self.options, config)
-                self._check_voice(changed)
+                changed = self.options.changed(config)
+                self._voice(changed)
                 self.options = changed
             case Speak() as wanted:
-                self._enqueue(wanted.text, _merged(self.options, wanted))
+                self._accept(wanted.text, self.options.changed(wanted))
             case Cancel():
-                await self._cancel()
+                await self.cancel(*self.unfinished)
             case None:
-                self._enqueue(text, self.options)
+                self._accept(frame, self.options)
 
-    def _enqueue(self, text: str, options: Options) -> None:
+    def _accept(self, text: str, options: Options) -> None:
         check_text(text, self.runtime.settings.speech.max_chars, "text")
-        self._check_voice(options)
-        try:
-            self.texts.put_nowait((text, options))
-        except asyncio.QueueFull:
-            raise Overloaded(f"{MAX_QUEUED_TEXTS} texts are waiting on this socket already: wait for their audio.") from None
+        self._voice(options)
+        self.enqueue(Text(text, options))
 
-    def _check_voice(self, options: Options) -> Voice:
+    def _voice(self, options: Options) -> Voice:
         return self.runtime.require_speech()[0].find(options.voice)
 
-    async def _cancel(self) -> None:
-        self.cancelling = True
-        if self.speaking:
-            await cancel(self.speaking)
-        await self.texts.join()
-        self.cancelling = False
-
-    async def _speak_all(self) -> None:
-        while True:
-            text, options = await self.texts.get()
-            cancelled = False
-            try:
-                with metrics.counted("/ws"):
-                    await self._speak_unless_cancelled(text, options)
-            except Cancelled:
-                cancelled = True
-            except FiresideError as error:
-                await self._refuse(error)
-            if options.events:
-                await self._send({"type": "done", "cancelled": cancelled})
-            self.texts.task_done()
-
-    async def _speak_unless_cancelled(self, text: str, options: Options) -> None:
-        """In a task of its own, so that a cancel ends this text and not the socket: Cancelled is raised then."""
-        if self.cancelling:
-            raise Cancelled
-        self.speaking = asyncio.create_task(self._speak(text, options))
-        try:
-            await asyncio.wait({self.speaking})
-        finally:
-            await cancel(self.speaking)
-        if self.speaking.cancelled():
-            raise Cancelled
-        self.speaking.result()
-
-    async def _speak(self, text: str, options: Options) -> None:
-        with metrics.speech("/ws") as timeline:
-            voice = self._check_voice(options)
-            spoken = utter(self.runtime, text, voice, options, self.socket.scope, timeline, "text")
-            async with aclosing(_encoded(spoken, options.format, voice.rate)) as events:
+    async def speak(self, job: Text) -> None:
+        with metrics.speech(self.route) as timeline:
+            voice = self._voice(job.options)
+            spoken = utter(self.runtime, job.text, voice, job.options, self.socket.scope, timeline, param="text")
+            async with aclosing(encoded(spoken, ThreadedEncoder(job.options.format, voice.rate))) as events:
                 async for event in events:
-                    if isinstance(event, bytes):
-                        timeline.item()
-                        await self.socket.send_bytes(event)
-                    elif options.events:
-                        await self._send(_describe(event))
+                    await self._tell(event, job.options, timeline)
 
-    async def _end(self, error: Exception) -> None:
-        """Say why before closing. The client may have left meanwhile."""
-        how = errors.refusal(error)
-        with suppress(*GONE):
-            await self._refuse(error)
-            await self.socket.close(how.close, how.code)
+    async def _tell(self, event: SoundEvent, options: Options, timeline: metrics.SpokenTimeline) -> None:
+        if isinstance(event, Sound):
+            if event.data:
+                timeline.item()
+                await self.send(event.data)
+        elif options.events:
+            await self.send(_describe(event))
 
-    async def _refuse(self, error: Exception) -> None:
-        await self._send({"type": "error", **errors.body(error)})
-
-    async def _send(self, message: dict[str, Any]) -> None:
-        await self.socket.send_text(orjson.dumps(message).decode())
-
-
-def _merged(options: Options, change: Options) -> Options:
-    return options.model_copy(update=change.model_dump(include=change.model_fields_set & Options.model_fields.keys()))
-
-
-async def _encoded(
-    events: AsyncGenerator[SpeechEvent, None],
-    format: Format,  # noqa: A002 (the client's word for it)
-    rate: int,
-) -> AsyncGenerator[SentenceStarted | SentenceEnded | bytes, None]:
-    """The events, with encoded bytes in the place of audio."""
-    encoder = ThreadedEncoder(format, rate)
-    try:
-        async with aclosing(events):
-            async for event in events:
-                if not isinstance(event, SentenceAudio):
-                    yield event
-                elif piece := await encoder.encode(event.audio):
-                    yield piece
-        if piece := await encoder.close():
-            yield piece
-    finally:
-        await encoder.close()
+    async def finish(self, job: Text, error: FiresideError | None) -> None:
+        if error:
+            await self.send(self.refusal(error))
+        if job.options.events:
+            await self.send({"type": "done", "cancelled": job.cancelled})
 
 
 def _describe(event: SentenceStarted | SentenceEnded) -> dict[str, Any]:

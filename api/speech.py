@@ -64,7 +64,7 @@ def _voice_name(voice: str | VoiceId | None) -> str | None:
 
 async def _encoded(runtime: Runtime, wanted: SpeechRequest, voice: Voice, scope: Scope) -> AsyncGenerator[bytes, None]:
     with metrics.counted("/v1/audio/speech"), metrics.speech("/v1/audio/speech") as timeline:
-        audio = _audio(utter(runtime, wanted.input, voice, wanted, scope, timeline))
+        audio = _audio(utter(runtime, wanted.input, voice, wanted, scope, timeline, param="input"))
         async with aclosing(audio), aclosing(encode_stream(audio, wanted.response_format, voice.rate)) as encoded:
             async for piece in encoded:
                 timeline.item()

@@ -1,11 +1,11 @@
-"""One text on its way to audio: what both speech routes ask of it and do with it."""
+"""One text on its way to audio: what all speech routes ask of it and do with it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from itertools import count
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,7 +14,7 @@ from api.requests import request_id
 from api.runtime import Runtime
 from models.base import Scope, Voice
 from models.errors import InvalidInput
-from voice.speak import SentenceAudio, SpeechEvent, speak
+from voice.speak import Pieces, SentenceAudio, SpeechEvent, speak
 
 _numbers = count(1)
 
@@ -30,6 +30,10 @@ class Delivery(BaseModel):
     """The same seed, text, voice and speed give the same audio."""
     normalize: bool = True
     """Read numbers, dates, abbreviations and the like as a person would."""
+
+    def changed(self, change: BaseModel) -> Self:
+        """With what `change` has been given of these options; the others stay."""
+        return self.model_copy(update=change.model_dump(include=change.model_fields_set & type(self).model_fields.keys()))
 
 
 def check_text(text: str, max_chars: int, param: str = "input") -> None:
@@ -49,9 +53,17 @@ def check_text(text: str, max_chars: int, param: str = "input") -> None:
 
 
 async def utter(
-    runtime: Runtime, text: str, voice: Voice, delivery: Delivery, scope: Scope, timeline: SpokenTimeline, param: str = "input"
+    runtime: Runtime,
+    text: str | Pieces,
+    voice: Voice,
+    delivery: Delivery,
+    scope: Scope,
+    timeline: SpokenTimeline,
+    *,
+    words: bool = False,
+    param: str = "",
 ) -> AsyncGenerator[SpeechEvent, None]:
-    """Speak `text` for the request of `scope`. Raises InvalidInput at its end if there was nothing in it to say, and so no audio."""
+    """Speak `text` for the request of `scope`. If it came whole, as `param`, it must have something to say: InvalidInput at its end."""
     _, scheduler = runtime.require_speech()
     events = speak(
         text,
@@ -63,11 +75,12 @@ async def utter(
         scheduler=scheduler,
         lookahead=runtime.settings.speech.lookahead,
         normalize=delivery.normalize,
+        words=words,
     )
     async with aclosing(events):
         async for event in events:
             if isinstance(event, SentenceAudio):
                 timeline.seconds += event.audio.seconds
             yield event
-    if not timeline.seconds:
+    if param and not timeline.seconds:
         raise InvalidInput(f"{param} has nothing that can be spoken: expected words or numbers, not signs or emoji alone.", param=param)

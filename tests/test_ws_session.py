@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from starlette.websockets import WebSocket
 
-from api.socket import Session
+from api.socket import TextSession
 from models.base import Audio, SpeechJob, Voice
 from settings import Settings
 from voice.catalog import Catalog
@@ -50,11 +50,7 @@ class Client:
         parts = Catalog((Voice("v", "m", "en", 24000),), "v"), Scheduler(engine, max_waiting=4)
         self._runtime: Any = SimpleNamespace(settings=Settings(), require_speech=lambda: parts)
         self._socket = WebSocket({"type": "websocket", "fireside.request_id": "id"}, self._there.get, self._back.put)
-        self.session = asyncio.create_task(self._serve())
-
-    async def _serve(self) -> None:
-        await self._socket.accept()
-        await Session(self._runtime, self._socket).run()
+        self.session = asyncio.create_task(TextSession(self._runtime, self._socket).run())
 
     def send(self, text: str) -> None:
         self._there.put_nowait({"type": "websocket.receive", "text": text})

@@ -166,7 +166,9 @@ class ThreadedEncoder:
     """An Encoder whose work is done in a worker thread: one hop for each call. Not for two callers at once."""
 
     def __init__(self, format: Format, rate: int, *, output_rate: int | None = None) -> None:  # noqa: A002
-        _output_rate(format, rate, output_rate)
+        self.format = format
+        self.rate = rate
+        self.output_rate = _output_rate(format, rate, output_rate)
         self.content_type = content_type(format)
         self._arguments = (format, rate, output_rate)
         self._encoder: Encoder | None = None

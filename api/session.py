@@ -1,0 +1,153 @@
+"""A socket that speaks: one task reads, one speaks, one sends, and what is to be spoken waits between them."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+import orjson
+from starlette.websockets import WebSocket
+
+from api import errors, metrics
+from api.runtime import Runtime
+from api.streaming import GONE, Cancelled, cancel
+from models.errors import FiresideError, NotReady, Overloaded
+
+MAX_WAITING = 32
+"""Utterances of one socket that may wait for their turn."""
+
+
+class Job:
+    """One utterance, from its first text until it is told to be done."""
+
+    cancelled = False
+
+
+J = TypeVar("J", bound=Job)
+
+
+class Session(ABC, Generic[J]):
+    route: str
+
+    def __init__(self, runtime: Runtime, websocket: WebSocket) -> None:
+        self.runtime = runtime
+        self.socket = websocket
+        self.unfinished: list[J] = []
+        """In order; the first is being spoken."""
+        self._waiting: asyncio.Queue[J] = asyncio.Queue(MAX_WAITING)
+        self._speaking: asyncio.Task[None] | None = None
+        # One: what a cancelled utterance still has here is sent whole.
+        self._outbox: asyncio.Queue[tuple[str | bytes, ...]] = asyncio.Queue(1)
+
+    @abstractmethod
+    async def take(self, frame: str | None) -> None:
+        """A text frame, or None for a binary one. Raises what there is to say against it; the socket lives on."""
+
+    @abstractmethod
+    async def speak(self, job: J) -> None: ...
+
+    @abstractmethod
+    async def finish(self, job: J, error: FiresideError | None) -> None:
+        """The job is spoken, cancelled, or has failed with `error`."""
+
+    def refusal(self, error: Exception) -> dict[str, Any]:
+        return {"type": "error", **errors.body(error)}
+
+    async def run(self) -> None:
+        """Until the client leaves; then nothing of it is left."""
+        await self.socket.accept()
+        try:
+            self.runtime.require_speech()
+        except NotReady as error:
+            metrics.refused(self.route, error)
+            await self._end(error)
+            return
+        try:
+            await self._serve()
+        except GONE:
+            pass
+        except Exception as error:
+            await self._end(error)
+
+    def enqueue(self, job: J) -> None:
+        try:
+            self._waiting.put_nowait(job)
+        except asyncio.QueueFull:
+            raise Overloaded(f"{MAX_WAITING} texts are waiting on this socket already: wait for their audio.") from None
+        self.unfinished.append(job)
+
+    async def cancel(self, *jobs: J) -> None:
+        """At once; each is finished in its turn. If these are all, there is room for as many again when it returns."""
+        for job in jobs:
+            job.cancelled = True
+        if self._speaking and self.unfinished and self.unfinished[0] in jobs:
+            await cancel(self._speaking)
+        if len(jobs) == len(self.unfinished):
+            await self._waiting.join()
+
+    async def send(self, *frames: dict[str, Any] | bytes) -> None:
+        """After all that was sent before, and nothing in between. Cancelled while it waits for that, none of them is sent."""
+        await self._outbox.put(tuple(frame if isinstance(frame, bytes) else orjson.dumps(frame).decode() for frame in frames))
+
+    async def _serve(self) -> None:
+        tasks = [asyncio.create_task(work) for work in (self._read(), self._speak_all(), self._send_all())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel(*tasks)
+            for _ in range(self._waiting.qsize()):
+                metrics.refused(self.route, Cancelled())
+        for task in done:
+            task.result()
+
+    async def _read(self) -> None:
+        while True:
+            frame = await self.socket.receive()
+            if frame["type"] == "websocket.disconnect":
+                return
+            try:
+                await self.take(frame.get("text"))
+            except FiresideError as error:
+                metrics.refused(self.route, error)
+                await self.send(self.refusal(error))
+
+    async def _speak_all(self) -> None:
+        while True:
+            job, failure = await self._waiting.get(), None
+            try:
+                with metrics.counted(self.route):
+                    await self._speak_unless_cancelled(job)
+            except Cancelled:
+                job.cancelled = True
+            except FiresideError as error:
+                failure = error
+            self.unfinished.remove(job)
+            await self.finish(job, failure)
+            self._waiting.task_done()
+
+    async def _speak_unless_cancelled(self, job: J) -> None:
+        """In a task of its own, so that a cancel ends this job and not the socket: Cancelled is raised then."""
+        if job.cancelled:
+            raise Cancelled
+        self._speaking = asyncio.create_task(self.speak(job))
+        try:
+            await asyncio.wait({self._speaking})
+        finally:
+            await cancel(self._speaking)
+        if self._speaking.cancelled():
+            raise Cancelled
+        self._speaking.result()
+
+    async def _send_all(self) -> None:
+        while True:
+            for frame in await self._outbox.get():
+                await (self.socket.send_bytes(frame) if isinstance(frame, bytes) else self.socket.send_text(frame))
+
+    async def _end(self, error: Exception) -> None:
+        """Say why before closing. The client may have left meanwhile."""
+        how = errors.refusal(error)
+        with suppress(*GONE):
+            await self.socket.send_text(orjson.dumps(self.refusal(error)).decode())
+            await self.socket.close(how.close, how.code)
