@@ -52,6 +52,11 @@ def check_text(text: str, max_chars: int, param: str = "input") -> None:
         ) from None
 
 
+def check_words(voice: Voice, param: str) -> None:
+    if not voice.word_times:
+        raise InvalidInput(f"{param}: the voice {voice.id} does not know when its words are heard. Leave it out.", param=param)
+
+
 async def utter(
     runtime: Runtime,
     text: str | Pieces,

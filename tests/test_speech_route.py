@@ -114,6 +114,10 @@ def test_a_voice_may_be_an_object(server: Server) -> None:
         ({"input": None}, 400, "input"),
         ({"input": "Hi \ud83d there. More."}, 400, r"input has \ud83d at character 3"),
         ({"model": "\ud83d"}, 404, "does not exist"),
+        ({"stream_format": "xml"}, 400, "'audio', 'sse' or 'jsonl'"),
+        ({"timestamps": "word"}, 400, "ask for stream_format sse or jsonl"),
+        ({"timestamps": "letter", "stream_format": "sse"}, 400, "timestamps"),
+        ({"input": "***", "stream_format": "sse"}, 400, "nothing that can be spoken"),
     ],
 )
 def test_bad_input_is_refused_before_the_first_byte(server: Server, change: dict[str, object], status: int, told: str) -> None:
