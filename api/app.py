@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from api import errors, models, socket, speech, status, text
+from api import errors, models, socket, speech, speech_stream, status, text
 from api.runtime import Runtime
 
 
@@ -17,6 +17,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     if runtime.speech:
         app.include_router(speech.router(runtime))
         app.include_router(socket.router(runtime))
+        app.include_router(speech_stream.router(runtime))
     if runtime.text:
         app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -51,6 +52,9 @@ class Session(ABC, Generic[J]):
     @abstractmethod
     async def finish(self, job: J, error: FiresideError | None) -> None:
         """The job is spoken, cancelled, or has failed with `error`."""
+
+    async def begin(self) -> None:
+        """What the server says first."""
 
     def refusal(self, error: Exception) -> dict[str, Any]:
         return {"type": "error", **errors.body(error)}
@@ -103,15 +107,16 @@ class Session(ABC, Generic[J]):
             task.result()
 
     async def _read(self) -> None:
-        while True:
-            frame = await self.socket.receive()
-            if frame["type"] == "websocket.disconnect":
-                return
-            try:
-                await self.take(frame.get("text"))
-            except FiresideError as error:
-                metrics.refused(self.route, error)
-                await self.send(self.refusal(error))
+        await self._unless_refused(self.begin())
+        while (frame := await self.socket.receive())["type"] != "websocket.disconnect":
+            await self._unless_refused(self.take(frame.get("text")))
+
+    async def _unless_refused(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except FiresideError as error:
+            metrics.refused(self.route, error)
+            await self.send(self.refusal(error))
 
     async def _speak_all(self) -> None:
         while True:

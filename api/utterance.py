@@ -26,7 +26,7 @@ class Delivery(BaseModel):
 
     speed: Annotated[float, Field(ge=0.25, le=4)] = 1.0
     """1 is the voice's own pace."""
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     """The same seed, text, voice and speed give the same audio."""
     normalize: bool = True
     """Read numbers, dates, abbreviations and the like as a person would."""

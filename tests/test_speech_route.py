@@ -109,6 +109,7 @@ def test_a_voice_may_be_an_object(server: Server) -> None:
         ({"input": "x" * 4097}, 400, "at most 4096"),
         ({"voice": "bob"}, 400, "unknown voice 'bob'"),
         ({"model": "tts-9"}, 404, "`tts-9` does not exist"),
+        ({"seed": 10**30}, 400, "seed: Input should be less than"),
         ({"speed": 5}, 400, "speed: Input should be less than or equal to 4"),
         ({"response_format": "midi"}, 400, "'mp3', 'opus'"),
         ({"input": None}, 400, "input"),
