@@ -123,7 +123,7 @@ class Speech(Part):
     concurrency: int = Field(16, ge=1)
     """Sentences inside the worker at once, taking turns by windows: more is sooner first audio for all, less is quicker to obey urgency."""
     max_chars: int = Field(4096, ge=1)
-    """Longest text of one /v1/audio/speech request, or of one /ws message, in characters."""
+    """Longest text of one /v1/audio/speech request, /ws message, or utterance of /v1/audio/speech/stream, in characters."""
     max_waiting: int = Field(256, ge=1)
     """Requests that may wait for the speech engine; more are refused with 503."""
     lookahead: int = Field(3, ge=1)

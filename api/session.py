@@ -95,6 +95,10 @@ class Session(ABC, Generic[J]):
         """After all that was sent before, and nothing in between. Cancelled while it waits for that, none of them is sent."""
         await self._outbox.put(tuple(frame if isinstance(frame, bytes) else orjson.dumps(frame).decode() for frame in frames))
 
+    async def hang_up(self) -> None:
+        """Close the socket after all that was sent before."""
+        await self._outbox.put(())
+
     async def _serve(self) -> None:
         tasks = [asyncio.create_task(work) for work in (self._read(), self._speak_all(), self._send_all())]
         try:
@@ -146,9 +150,10 @@ class Session(ABC, Generic[J]):
         self._speaking.result()
 
     async def _send_all(self) -> None:
-        while True:
-            for frame in await self._outbox.get():
+        while frames := await self._outbox.get():
+            for frame in frames:
                 await (self.socket.send_bytes(frame) if isinstance(frame, bytes) else self.socket.send_text(frame))
+        await self.socket.close()
 
     async def _end(self, error: Exception) -> None:
         """Say why before closing. The client may have left meanwhile."""

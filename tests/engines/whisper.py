@@ -22,9 +22,14 @@ _RATE = 16000
 
 def transcribe(samples: np.ndarray, rate: int) -> str:
     """What is heard in mono `samples` (int16, or float in -1..1) of `rate` Hz."""
-    scale = 32768 if samples.dtype == np.int16 else 1
-    heard, _ = _model().transcribe(soxr.resample(samples.astype(np.float32) / scale, rate, _RATE), language="en", beam_size=5)
+    heard, _ = _model().transcribe(_resampled(samples, rate), language="en", beam_size=5)
     return " ".join(segment.text.strip() for segment in heard)
+
+
+def heard_words(samples: np.ndarray, rate: int) -> list[tuple[str, float, float]]:
+    """Each word that is heard, with its start and end in seconds."""
+    heard, _ = _model().transcribe(_resampled(samples, rate), language="en", beam_size=5, word_timestamps=True)
+    return [(word.word.strip(), word.start, word.end) for segment in heard for word in segment.words or ()]
 
 
 def word_error_rate(expected: str, heard: str) -> float:
@@ -32,6 +37,11 @@ def word_error_rate(expected: str, heard: str) -> float:
     spelling and the way a number is written do not count (`whisper_normalizer`, from OpenAI's Whisper)."""
     wanted, got = (_normalizer()(text) for text in (expected, heard))
     return float(jiwer.wer(wanted, got))
+
+
+def _resampled(samples: np.ndarray, rate: int) -> np.ndarray:
+    scale = 32768 if samples.dtype == np.int16 else 1
+    return soxr.resample(samples.astype(np.float32) / scale, rate, _RATE)
 
 
 @functools.cache

@@ -1,0 +1,85 @@
+"""WS /v1/text-to-speech/{voice}/stream-input, as a client of ElevenLabs uses it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import av
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.servers import Server
+
+pytestmark = pytest.mark.anyio
+FIRST = {"text": " ", "voice_settings": {"stability": 0.5, "similarity_boost": 0.8, "speed": 1.0}, "xi_api_key": "key"}
+
+
+async def answers(server: Server, *said: Any, voice: str = "alloy", query: str = "output_format=pcm_24000") -> list[dict[str, Any]]:
+    """All until the server closes the socket."""
+    found = []
+    address = f"{server.url.replace('http', 'ws')}/v1/text-to-speech/{voice}/stream-input"
+    async with connect(f"{address}?model_id=eleven_flash_v2_5&{query}") as ws:
+        for message in said:
+            await ws.send(json.dumps(message))
+        with pytest.raises(ConnectionClosed):
+            while True:
+                found.append(json.loads(await ws.recv()))
+    return found
+
+
+def audio(found: list[dict[str, Any]]) -> bytes:
+    return b"".join(base64.b64decode(answer["audio"]) for answer in found if answer.get("audio"))
+
+
+async def test_a_text_in_pieces_is_spoken_and_the_socket_closed(server: Server) -> None:
+    pieces = [{"text": "Hello ", "try_trigger_generation": True}, {"text": "there. It is "}, {"text": "late. "}, {"text": ""}]
+    found = await answers(server, FIRST, *pieces)
+    body = {"model": "tts-1", "input": " Hello there. It is late. ", "response_format": "pcm"}
+    assert audio(found) == httpx.post(f"{server.url}/v1/audio/speech", json=body).content
+    assert found[-1] == {"audio": None, "isFinal": True}
+
+
+async def test_characters_are_aligned_within_their_answer(server: Server) -> None:
+    found = await answers(server, FIRST, {"text": "It costs $5 now. And more."}, {"text": ""})
+    clock, chars, starts = 0.0, "", []
+    for answer in found[:-1]:
+        if aligned := answer["alignment"]:
+            chars += "".join(aligned["chars"])
+            starts += [clock + start / 1000 for start in aligned["charStartTimesMs"]]
+            assert len(aligned["chars"]) == len(aligned["charStartTimesMs"]) == len(aligned["charDurationsMs"])
+        clock += len(base64.b64decode(answer["audio"])) / 2 / 24000
+    assert chars == " It costs $5 now. And more"
+    assert starts == sorted(starts)
+    assert starts[chars.index("$")] == pytest.approx(len("It costs ") * 0.06, abs=0.01)
+
+
+async def test_the_usual_format_is_mp3(server: Server) -> None:
+    found = await answers(server, FIRST, {"text": "Hello there.", "flush": True}, {"text": ""}, query="")
+    with av.open(io.BytesIO(audio(found))) as file:
+        assert file.streams.audio[0].rate == 44100
+
+
+async def test_speed_is_the_one_of_the_first_message(server: Server) -> None:
+    quick = {**FIRST, "voice_settings": {"speed": 1.2}}
+    slow, fast = [len(audio(await answers(server, first, {"text": "Hello there."}, {"text": ""}))) for first in (FIRST, quick)]
+    assert fast == pytest.approx(slow / 1.2, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [({"voice": "bob"}, "unknown voice 'bob'"), ({"query": "output_format=ulaw_8000"}, "pcm_24000 or mp3"), ({"query": "seed=x"}, "seed")],
+)
+async def test_what_it_cannot_do_is_told_and_the_socket_closed(server: Server, where: dict[str, str], told: str) -> None:
+    (refusal,) = await answers(server, **where)
+    assert told in refusal["message"]
+
+
+async def test_a_bad_message_is_told_and_the_socket_lives(server: Server) -> None:
+    found = await answers(server, FIRST, {"words": "Hello"}, {"text": "Hello."}, {"text": ""})
+    assert "text: Field required" in found[0]["message"]
+    assert audio(found)
