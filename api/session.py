@@ -84,11 +84,12 @@ class Session(ABC, Generic[J]):
 
     async def cancel(self, *jobs: J) -> None:
         """At once; each is finished in its turn. If these are all, there is room for as many again when it returns."""
+        all_of_them = len(jobs) == len(self.unfinished)
         for job in jobs:
             job.cancelled = True
         if self._speaking and self.unfinished and self.unfinished[0] in jobs:
             await cancel(self._speaking)
-        if len(jobs) == len(self.unfinished):
+        if all_of_them:
             await self._waiting.join()
 
     async def send(self, *frames: dict[str, Any] | bytes) -> None:
@@ -124,14 +125,15 @@ class Session(ABC, Generic[J]):
 
     async def _speak_all(self) -> None:
         while True:
-            job, failure = await self._waiting.get(), None
+            job, cancelled, failure = await self._waiting.get(), False, None
             try:
                 with metrics.counted(self.route):
                     await self._speak_unless_cancelled(job)
             except Cancelled:
-                job.cancelled = True
+                cancelled = True
             except FiresideError as error:
                 failure = error
+            job.cancelled = cancelled  # a cancel may have come too late
             self.unfinished.remove(job)
             await self.finish(job, failure)
             self._waiting.task_done()

@@ -104,8 +104,9 @@ async def _events(runtime: Runtime, wanted: SpeechRequest, voice: Voice, scope: 
         with metrics.counted(ROUTE), metrics.speech(ROUTE) as timeline:
             async with aclosing(_sounds(runtime, wanted, voice, scope, timeline)) as sounds:
                 async for sound in sounds:
-                    if sound.data or sound.words:
+                    if sound.data:
                         timeline.item()
+                    if sound.data or sound.words:
                         begun = True
                         yield _delta(sound, wanted)
             yield {"type": "speech.audio.done", "usage": _usage(wanted.input, timeline.seconds)}

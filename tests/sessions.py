@@ -29,6 +29,8 @@ class Engine:
     def __init__(self) -> None:
         self.jobs: list[SpeechJob] = []
         self.begun = asyncio.Event()
+        self.made: asyncio.Queue[int] = asyncio.Queue()
+        """The index of each sentence whose audio is complete."""
 
     async def synthesize(self, job: SpeechJob) -> AsyncIterator[Audio]:
         self.jobs.append(job)
@@ -44,6 +46,7 @@ class Engine:
             await asyncio.sleep(0)
             told = (Word(word, number / 10, (number + 1) / 10),) if job.voice == "v" else ()
             yield Audio(np.full(rate // 10, sum(word.encode()), np.int16), rate, told)
+        self.made.put_nowait(job.index)
 
 
 class Client:
@@ -56,8 +59,14 @@ class Client:
         self.scheduler = Scheduler(engine, max_waiting=4)
         parts = Catalog(VOICES, "v"), self.scheduler
         runtime: Any = SimpleNamespace(settings=Settings.model_validate({"speech": speech}), require_speech=lambda: parts)
-        socket = WebSocket({"type": "websocket", "fireside.request_id": "id"}, self._there.get, self._back.put)
+        self.reads = asyncio.Event()
+        self.reads.set()
+        socket = WebSocket({"type": "websocket", "fireside.request_id": "id"}, self._there.get, self._take)
         self.session = asyncio.create_task(kind(runtime, socket).run())
+
+    async def _take(self, message: Any) -> None:
+        await self.reads.wait()
+        self._back.put_nowait(message)
 
     def send(self, frame: str | bytes) -> None:
         self._there.put_nowait({"type": "websocket.receive", "text" if isinstance(frame, str) else "bytes": frame})

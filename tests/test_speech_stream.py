@@ -334,12 +334,18 @@ async def test_a_bug_is_told_and_the_socket_closed() -> None:
     await client.session
 
 
-async def test_a_client_that_reads_nothing_does_not_hold_the_engine() -> None:
-    engine = Engine()
-    client = Client(engine, StreamSession)
+async def test_a_client_that_does_not_read_holds_neither_the_engine_nor_a_cancel() -> None:
+    client = Client(engine := Engine(), StreamSession)
+    await client.until("ready")
+    client.reads.clear()
     client.tell("text", text="One two. Three four. Five six. ")
-    client.tell("end")
-    await client.until("done")
+    assert [await asyncio.wait_for(engine.made.get(), 10) for _ in range(3)] == [0, 1, 2]
     assert (client.scheduler.running, client.scheduler.waiting) == (0, 0)
+    client.tell("cancel")
+    client.tell("text", text="Next.")
+    client.tell("end")
+    client.reads.set()
+    cut, done = await client.until("done"), await client.until("done")
+    assert (cut["status"], done["status"]) == ("cancelled", "completed")
     client.leave()
     await client.session
