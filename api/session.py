@@ -41,6 +41,7 @@ class Session(ABC, Generic[J]):
         self._speaking: asyncio.Task[None] | None = None
         # One: what a cancelled utterance still has here is sent whole.
         self._outbox: asyncio.Queue[tuple[str | bytes, ...]] = asyncio.Queue(1)
+        self._farewell: tuple[int, str | None] = (1000, None)
 
     @abstractmethod
     async def take(self, frame: str | None) -> None:
@@ -96,8 +97,11 @@ class Session(ABC, Generic[J]):
         """After all that was sent before, and nothing in between. Cancelled while it waits for that, none of them is sent."""
         await self._outbox.put(tuple(frame if isinstance(frame, bytes) else orjson.dumps(frame).decode() for frame in frames))
 
-    async def hang_up(self) -> None:
+    async def hang_up(self, error: Exception | None = None) -> None:
         """Close the socket after all that was sent before."""
+        if error:
+            how = errors.refusal(error)
+            self._farewell = how.close, how.code or how.type
         await self._outbox.put(())
 
     async def _serve(self) -> None:
@@ -155,7 +159,7 @@ class Session(ABC, Generic[J]):
         while frames := await self._outbox.get():
             for frame in frames:
                 await (self.socket.send_bytes(frame) if isinstance(frame, bytes) else self.socket.send_text(frame))
-        await self.socket.close()
+        await self.socket.close(*self._farewell)
 
     async def _end(self, error: Exception) -> None:
         """Say why before closing. The client may have left meanwhile."""

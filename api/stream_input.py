@@ -25,7 +25,7 @@ FORMAT = re.compile(r"(pcm|mp3|opus|wav)_(\d{4,5})(?:_\d{1,3})?")
 
 
 class VoiceSettings(BaseModel):
-    speed: float = 1.0
+    speed: float | None = None
 
 
 class Input(BaseModel):
@@ -64,11 +64,11 @@ class InputSession(StreamSession):
         except FiresideError as error:
             metrics.refused(self.route, error)
             await self.send(self.refusal(error))
-            await self.hang_up()
+            await self.hang_up(error)
 
     async def take(self, frame: str | None) -> None:
         message = _parse(frame)
-        if message.voice_settings and self.open is None:
+        if message.voice_settings and message.voice_settings.speed and self.open is None:
             self.options = _changed(self.options, speed=message.voice_settings.speed)
         if not message.text:
             await self.obey(messages.End(type="end"))
@@ -89,7 +89,7 @@ class InputSession(StreamSession):
 
     async def finish(self, job: Utterance, error: FiresideError | None) -> None:
         await self.send(self.refusal(error) if error else {"audio": None, "isFinal": True})
-        await self.hang_up()
+        await self.hang_up(error)
 
     def refusal(self, error: Exception) -> dict[str, Any]:
         how = errors.refusal(error)

@@ -26,9 +26,11 @@ async def answers(server: Server, *said: Any, voice: str = "alloy", query: str =
     async with connect(f"{address}?model_id=eleven_flash_v2_5&{query}") as ws:
         for message in said:
             await ws.send(json.dumps(message))
-        with pytest.raises(ConnectionClosed):
+        with pytest.raises(ConnectionClosed) as closed:
             while True:
                 found.append(json.loads(await ws.recv()))
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == (1007 if "code" in found[-1] else 1000)
     return found
 
 
