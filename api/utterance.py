@@ -14,9 +14,12 @@ from api.requests import request_id
 from api.runtime import Runtime
 from models.base import Scope, Voice
 from models.errors import InvalidInput
+from voice.sentences import SentenceSplitter
 from voice.speak import Pieces, SentenceAudio, SpeechEvent, speak
 
 _numbers = count(1)
+LONG_SENTENCE = 100
+"""Characters from which on a first sentence is heard clearly sooner by its first clause. A shorter one would only lose its melody."""
 
 
 class Delivery(BaseModel):
@@ -80,6 +83,8 @@ async def utter(
         scheduler=scheduler,
         lookahead=runtime.settings.speech.lookahead,
         normalize=delivery.normalize,
+        # Text that is still being written has its next clause only later: why wait for it.
+        clause_first=not isinstance(text, str) or _begins_long(text, voice.language),
         words=words,
     )
     async with aclosing(events):
@@ -89,3 +94,7 @@ async def utter(
             yield event
     if param and not timeline.seconds:
         raise InvalidInput(f"{param} has nothing that can be spoken: expected words or numbers, not signs or emoji alone.", param=param)
+
+
+def _begins_long(text: str, language: str) -> bool:
+    return len(text) > LONG_SENTENCE and not SentenceSplitter(language).feed(text[:LONG_SENTENCE])

@@ -160,11 +160,24 @@ async def test_later_sentences_are_made_while_the_first_plays_but_not_all(engine
 
 
 async def test_order_holds_when_a_later_sentence_is_ready_first(engine: Engine, scheduler: Scheduler) -> None:
-    engine.gate(0)
-    task = asyncio.create_task(events("One. Two.", scheduler))
-    await engine.has(1).wait()
-    engine.gate(0).set()
-    assert [event.index for event in await task] == [0, 0, 0, 1, 1, 1, 1]
+    engine.gate(1)
+    task = asyncio.create_task(events("Zero. One. Two.", scheduler))
+    await engine.has(2).wait()
+    engine.gate(1).set()
+    assert [event.index for event in await task] == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize(("text", "first"), [("One. Two. Three.", 0), ("<br>\n\nOne. Two. Three.", 1)])
+async def test_nothing_else_is_made_before_the_first_sound(engine: Engine, scheduler: Scheduler, text: str, first: int) -> None:
+    engine.gate(first)
+    task = asyncio.create_task(events(text, scheduler))
+    await engine.has(first).wait()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert [job.text for job in engine.jobs] == ["One."]
+    engine.gate(first).set()
+    await task
+    assert [job.text for job in engine.jobs] == ["One.", "Two.", "Three."]
 
 
 @pytest.mark.parametrize("delivered", range(8))

@@ -85,6 +85,18 @@ def test_requests_with_the_same_id_do_not_meet(hanging: Server) -> None:
             assert other.read()
 
 
+def test_a_long_first_sentence_begins_with_its_first_clause(server: Server) -> None:
+    def pauses(text: str) -> int:
+        """Stretches of silence inside the tone."""
+        body = {"model": "tts-1", "input": text, "response_format": "pcm"}
+        samples = np.frombuffer(httpx.post(f"{server.url}/v1/audio/speech", json=body).content, "<i2")
+        quiet = np.abs(samples[: len(samples) // 1200 * 1200].reshape(-1, 1200)).max(axis=1) == 0
+        return int(np.sum(quiet[1:] & ~quiet[:-1]))
+
+    clause = "When the rain finally stopped, she went out"
+    assert (pauses(f"{clause}."), pauses(f"{clause} and looked for the others who had been waiting for her by the old bridge.")) == (0, 1)
+
+
 def test_speed(client: openai.OpenAI) -> None:
     assert pcm_seconds(client, speed=2.0) < 0.65 * pcm_seconds(client)
 

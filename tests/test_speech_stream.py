@@ -114,6 +114,11 @@ async def test_a_complete_sentence_is_spoken_when_the_writer_pauses(ws: ClientCo
     assert (await until(ws, "sentence.ended"))[0]["text"] == "That is all."
 
 
+async def test_the_first_clause_is_spoken_while_the_sentence_is_written(ws: ClientConnection) -> None:
+    await send(ws, "text", text="When the rain finally stopped, she")
+    assert (await until(ws, "sentence.ended"))[0]["text"] == "When the rain finally stopped, "
+
+
 async def test_a_flush_speaks_what_is_there_and_the_utterance_goes_on(ws: ClientConnection) -> None:
     await send(ws, "text", text="no full stop")
     await send(ws, "flush")

@@ -135,7 +135,7 @@ async def alone(options: Message, pieces: list[str | Flush]) -> bytes:
     voice = VOICES[0]
     encoder = ThreadedEncoder(options.get("format", "pcm"), voice.rate)
     scheduler, speed = Scheduler(Engine(), 4), options.get("speed", 1.0)
-    spoken = speak(source(), owner="alone", voice=voice, scheduler=scheduler, speed=speed)
+    spoken = speak(source(), owner="alone", voice=voice, scheduler=scheduler, speed=speed, clause_first=True)
     audio = b"".join([await encoder.encode(event.audio) async for event in spoken if isinstance(event, SentenceAudio)])
     return audio + await encoder.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -89,12 +89,13 @@ _END = object()
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A sentence that has been found. `chunks` receives its audio, then _END or a _Failure."""
+    """A sentence that has been found. `chunks` receives its audio, then _END or a _Failure; `begun` is set at the first of these."""
 
     index: int
     text: str
     spoken: str
     chunks: asyncio.Queue[Any]
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def audio(self) -> AsyncGenerator[Audio, None]:
         while (item := await self.chunks.get()) is not _END:
@@ -112,6 +113,7 @@ class _Utterance:
         self._found: asyncio.Queue[Any] = asyncio.Queue(FOUND_AHEAD)
         self._lines: asyncio.Queue[Any] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sounds = False
 
     def start(self, text: str | Pieces, splitter: SentenceSplitter, prepare: Callable[[str], str]) -> None:
         source = _pieces(text) if isinstance(text, str) else text
@@ -174,6 +176,8 @@ class _Utterance:
                 self._spawn(self._collect(line))
                 self._lines.put_nowait(line)
                 index += 1
+                if not self._sounds:  # later sentences would only take the engine's time from the first sound
+                    await line.begun.wait()
             self._lines.put_nowait(found)
         except Exception as error:
             self._lines.put_nowait(_Failure(error))
@@ -185,12 +189,16 @@ class _Utterance:
                 async with aclosing(self._make(line)) as chunks:
                     async for audio in chunks:
                         line.chunks.put_nowait(audio)
+                        self._sounds = True
+                        line.begun.set()
             line.chunks.put_nowait(_END)
         except Exception as error:
             line.chunks.put_nowait(_Failure(_located(error, line.index)))
         except asyncio.CancelledError:
             line.chunks.put_nowait(_Failure(_located(EngineFailed("it was cancelled inside the engine"), line.index)))
             raise
+        finally:
+            line.begun.set()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
