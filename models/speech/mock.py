@@ -49,6 +49,9 @@ class MockRenderer:
     def voices(self) -> tuple[Voice, ...]:
         return tuple(Voice(name, "mock-speech", "en", self._rate, "CC0-1.0", f"a tone of {frequency(name):.0f} Hz") for name in self._names)
 
+    def room(self, job: SpeechJob) -> None:
+        return None
+
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """Windows of 100 ms, then the fault that was asked for, if this text is to have one."""
         fault = self._fault["kind"] if self._fault["match"] in job.text else "none"
