@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from typer.testing import CliRunner, Result
+
+from cli import app
 
 ROOT = Path(__file__).parent.parent
 SAY = [sys.executable, "-W", "error", "-m", "cli", "say"]
@@ -40,6 +43,18 @@ def saying(*arguments: object, folder: Path = ROOT, **more: str) -> Iterator[sub
             yield process
         finally:
             process.kill()
+
+
+def run(*arguments: object) -> Result:
+    """In this process: quicker, for what makes no sound."""
+    return CliRunner().invoke(app, ["say", *map(str, arguments)])
+
+
+def refused(result: Result, *words: str) -> None:
+    assert result.exit_code == 1, result.output
+    assert len(result.stderr.splitlines()) == 1
+    for word in words:
+        assert word in result.stderr
 
 
 def until(true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:

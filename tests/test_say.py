@@ -9,11 +9,9 @@ from pathlib import Path
 import av
 import psutil
 import pytest
-from typer.testing import CliRunner, Result
 
-from cli import app
 from models.speech.mock import duration
-from tests.sayings import HANG, ROOT, SAY, environment, samples, say, saying, size, until
+from tests.sayings import HANG, ROOT, SAY, environment, refused, run, samples, say, saying, size, until
 from voice.speak import SENTENCE_PAUSE
 
 RATE = 24000
@@ -26,17 +24,6 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In-process runs, for what is refused before a voice is loaded."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run(*arguments: object, stdin: bytes | None = None) -> Result:
-    return CliRunner().invoke(app, ["say", *map(str, arguments)], input=stdin)
-
-
-def refused(result: Result, *words: str) -> None:
-    assert result.exit_code == 1, result.output
-    assert len(result.stderr.splitlines()) == 1
-    for word in words:
-        assert word in result.stderr
 
 
 def decoded(path: Path) -> tuple[str, float]:
