@@ -23,7 +23,7 @@ from commands.player import find_player, playing
 from commands.reading import Manner, Sink, Speaker, engine_of, read, server_at
 from commands.recording import Recording, Target, check, clock, recording
 from commands.stream import streaming
-from settings import load
+from settings import Settings, load
 from voice.encode import FORMATS, Format
 
 SUFFIXES: dict[str, Format] = {**{f".{name}": name for name in FORMATS}, ".ogg": "opus", ".raw": "pcm"}
@@ -72,8 +72,13 @@ class Job:
 
     async def run(self, manner: Manner, profile: str | None, server: str, key: str) -> None:
         _end_on_sigterm()
-        async with server_at(server, key, manner) if server else engine_of(load(profile), manner) as speaker:
+        async with server_at(server, key, manner) if server else self._engine(load(profile), manner) as speaker:
             await self._read(speaker)
+
+    def _engine(self, settings: Settings, manner: Manner) -> AbstractAsyncContextManager[Speaker]:
+        if settings.speech.engine == "mock" and self._console():
+            self._tell("the mock profile makes tones: for a voice choose another with --profile, or a running server with --server")
+        return engine_of(settings, manner)
 
     async def _read(self, speaker: Speaker) -> None:
         async with AsyncExitStack() as stack:

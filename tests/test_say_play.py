@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import psutil
 import pytest
 
 from models.speech.mock import duration
-from tests.sayings import HANG, samples, say, saying, size, until
+from tests.sayings import HANG, player, samples, say, saying, size, until
 
 TEXT = "Good evening. The fire is lit."
 # A shell's `exec` keeps the player's process the one that was started.
@@ -20,18 +19,6 @@ RECORDS = 'echo "$@" > {folder}/options; exec cat > {folder}/heard'
 FAILS = 'echo "Connection failure:" >&2; echo "Connection refused" >&2; exit 1'
 # As one that was closed: it takes a little and leaves.
 LEAVES = "head -c 100 > {folder}/heard; exit 3"
-
-
-def player(folder: Path, name: str, script: str) -> dict[str, str]:
-    """The environment in which there is this player, and no other."""
-    tools = folder / "bin"
-    tools.mkdir(exist_ok=True)
-    for tool in ("cat", "head"):
-        if not (tools / tool).exists():
-            (tools / tool).symlink_to(f"/usr/bin/{tool}")
-    (tools / name).write_text("#!/bin/sh\n" + script.format(folder=shlex.quote(str(folder))) + "\n")
-    (tools / name).chmod(0o755)
-    return {"PATH": str(tools)}
 
 
 def heard(folder: Path) -> np.ndarray:
