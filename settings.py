@@ -117,7 +117,7 @@ class Speech(Part):
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """Where speech runs; auto is cuda where there is one."""
     threads: int = Field(1, ge=1)
-    """CPU threads of the speech worker."""
+    """Sentences that are made at once on a CPU, each on a thread of its own. A GPU makes as many at once as it does best, by trial."""
     default_voice: str = ""
     """Voice for clients that name none, or an alias that stands for none; empty is the first voice loaded."""
     concurrency: int = Field(16, ge=1)

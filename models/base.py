@@ -5,7 +5,7 @@ Nothing here knows HTTP, torch or vLLM. Everything an engine takes or gives is o
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -89,6 +89,8 @@ class SpeechJob:
     speed: float = 1.0
     """1 is the voice's own pace, 2 twice as fast."""
     seed: int | None = None
+    plays_at: float | None = None
+    """When its owner will have played all before it, by time.monotonic(), which a machine's processes share; None: it hears nothing yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,13 @@ class SpeechEngine(Engine, Protocol):
 class Renderer(Protocol):
     """The synchronous half of a speech engine: it lives in the worker process, and only there is torch imported."""
 
+    threads: int
+    """How many threads it renders on: so many streams are advanced at once, each by one thread at a time, not always the same."""
+
     def voices(self) -> tuple[Voice, ...]: ...
 
-    def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Any:
-        """Iterate over the Audio of one sentence; asks `cancelled` between windows and returns early when it is true."""
+    def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio] | None:
+        """The Audio of one sentence, window by window; it asks `cancelled` between windows and returns early when that is true.
+
+        Returns at once: the work is in the iterator. None if there is no room for this job before another one ends.
+        """

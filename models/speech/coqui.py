@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ import torch
 from numpy.typing import NDArray
 from TTS.config import load_config
 
-from models.base import Audio, SpeechJob, Voice
-from models.errors import EngineDied, EngineFailed, UnknownVoice, WeightsError
+from models.base import Audio, SpeechJob, Voice, Word
+from models.errors import EngineDied, EngineFailed, ImplausibleAudio, UnknownVoice, WeightsError
 from models.speech import phonemes
+from models.speech.batches import Batches
 from models.speech.silence import Trimmer
-from models.speech.vits import VitsModel
+from models.speech.vits import Tokens, VitsModel
+from models.speech.windows import ENOUGH, sizes
+from models.speech.words import word_times
 
 _CHECKPOINTS = ("model.pth", "model_file.pth", "best_model.pth", "model_file.pth.tar", "model.pth.tar")
 # Files beside a checkpoint, and the key that holds their path on the machine where the voice was trained.
@@ -44,19 +48,22 @@ class CoquiRenderer:
     """`config`: models ({name, path, licence} each), device (auto, cuda, cpu), threads. Raises WeightsError for a model it cannot load."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        torch.set_num_threads(int(config.get("threads", 1)))
+        torch.set_num_threads(1)  # of each thread that renders
         phonemes.install()
         self._device = _device(str(config.get("device", "auto")))
+        self._batches = Batches()
         self._speakers: dict[str, _Speaker] = {}
         self._voices: list[Voice] = []
         for entry in config["models"]:
             self._add(str(entry["name"]), Path(entry["path"]), str(entry.get("licence", "unknown")))
+        # In a batch each sentence needs a thread that waits for it.
+        self.threads = max(int(config.get("threads", 1)), self._batches.most)
 
     @property
     def device(self) -> str:
         if self._device == "cpu":
-            return f"cpu ({torch.get_num_threads()} threads)"
-        return f"{self._device} ({torch.cuda.get_device_name()})"
+            return f"cpu ({self.threads} threads)"
+        return f"{self._device} ({torch.cuda.get_device_name()}, {self._batches.most} windows at once)"
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(self._voices)
@@ -74,19 +81,18 @@ class CoquiRenderer:
         if job.voice not in self._speakers:
             raise UnknownVoice(f"no voice {job.voice!r}: there are {', '.join(sorted(self._speakers))}", param="voice")
         speaker = self._speakers[job.voice]
-        model, tokens = speaker.model, speaker.model.tokens(job.text)
-        if not tokens:
-            yield Audio(np.zeros(int(model.rate * _PAUSE), np.int16), model.rate)
+        tokens = speaker.model.tokens(job.text)
+        if not tokens.ids:
+            yield Audio(np.zeros(int(speaker.model.rate * _PAUSE), np.int16), speaker.model.rate)
             return
-        trimmer = Trimmer(model.rate)
-        for samples in model.windows(tokens, speaker.name, job.speed, job.seed, cancelled):
-            yield Audio(_pcm(trimmer.feed(samples)), model.rate)
-        if not trimmer.started and not cancelled():
-            raise EngineFailed("the voice made only silence for this sentence: try again, or with another seed")
-        yield Audio(_pcm(trimmer.finish()), model.rate)
+        try:
+            yield from _spoken(speaker, job, tokens, cancelled)
+        except ImplausibleAudio:  # nothing of it has been passed on
+            seed = None if job.seed is None else job.seed + 1
+            yield from _spoken(speaker, replace(job, seed=seed), tokens, cancelled)
 
     def _add(self, name: str, folder: Path, licence: str) -> None:
-        model = _load(folder, self._device)
+        model = self._load(folder)
         for speaker in model.speakers or ("",):
             # VCTK's first speaker is "ED\n".
             voice = f"{name}/{speaker.strip()}" if len(model.speakers) > 1 else name
@@ -94,10 +100,38 @@ class CoquiRenderer:
             self._voices.append(Voice(voice, name, _language_tag(model.language), model.rate, licence))
         self._warm_up(self._voices[-1].id)
 
+    def _load(self, folder: Path) -> VitsModel:
+        model = VitsModel(_config(folder), _checkpoint(folder), self._device, self._batches)
+        self._batches.most = max(self._batches.most, model.fastest_batch())
+        return model
+
     def _warm_up(self, voice: str) -> None:
         for text in _WARM_UP:
             for _ in self.render(SpeechJob("warm-up", 0, text, voice, seed=0), lambda: False):
                 pass
+
+
+def _spoken(speaker: _Speaker, job: SpeechJob, tokens: Tokens, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+    """Raises ImplausibleAudio before any audio."""
+    model = speaker.model
+    prior = model.prior(tokens, speaker.name, job.speed, job.seed)
+    in_hand = 0.0 if job.plays_at is None else job.plays_at - time.monotonic()
+    if in_hand > ENOUGH:
+        yield Audio(np.zeros(0, np.int16), model.rate)  # others, who may have nothing yet, get their turn
+    words = word_times(job.text, tokens, prior.ends, lambda word: model.tokens(word).phonemes)
+    trimmer = Trimmer(model.rate)
+    for samples in model.windows(prior, sizes(in_hand), cancelled):
+        audio = Audio(_pcm(trimmer.feed(samples)), model.rate)
+        if trimmer.started and words:
+            audio, words = replace(audio, words=_sooner(words, trimmer.skipped / model.rate)), ()
+        yield audio
+    if not trimmer.started and not cancelled():
+        raise ImplausibleAudio("the voice made only silence for this sentence: try again, or with another seed")
+    yield Audio(_pcm(trimmer.finish()), model.rate)
+
+
+def _sooner(words: tuple[Word, ...], seconds: float) -> tuple[Word, ...]:
+    return tuple(Word(word.text, max(0.0, word.start - seconds), max(0.0, word.end - seconds)) for word in words)
 
 
 def _pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -118,7 +152,7 @@ def _language_tag(language: str) -> str:
     return "-".join([parts[0], *(part.upper() if len(part) == 2 else part for part in parts[1:])])
 
 
-def _load(folder: Path, device: str) -> VitsModel:
+def _config(folder: Path) -> Any:
     path = folder / "config.json"
     if not path.is_file():
         raise WeightsError(f"{folder} holds no config.json: give the folder of a Coqui model, or pull or import it first")
@@ -132,7 +166,7 @@ def _load(folder: Path, device: str) -> VitsModel:
     if config.model_args.use_language_embedding:
         raise WeightsError(f"{folder} is a multilingual vits model, which is not supported: choose one for a single language")
     _point_at_companions(config, folder)
-    return VitsModel(config, _checkpoint(folder), device)
+    return config
 
 
 def _checkpoint(folder: Path) -> Path:

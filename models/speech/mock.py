@@ -37,6 +37,7 @@ class MockRenderer:
     """`config` is settings.MockSpeech as a dict, and optionally `voices`, the names to have."""
 
     device = "mock"
+    threads = 1
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._rate = int(config.get("rate", 24000))

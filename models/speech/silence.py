@@ -23,14 +23,16 @@ class Trimmer:
         self._held: Samples = np.zeros(0, np.float32)
         self.started = False
         """Whether anything but silence has come so far."""
+        self.skipped = 0
+        """Samples that were dropped before the first one kept."""
 
     def feed(self, piece: Samples) -> Samples:
         """What is sure to be kept of all that came so far; the silence at the end is held back until more sound follows."""
         samples = np.concatenate([self._held, piece])
         loud = self._loud(samples)
         if not len(loud):
-            return self._hold(samples, 0 if self.started else max(0, len(samples) - self._lead))
-        first = 0 if self.started else max(0, int(loud[0]) * self._stretch - self._lead)
+            return self._hold(samples, 0 if self.started else self._skip(len(samples)))
+        first = 0 if self.started else self._skip(int(loud[0]) * self._stretch)
         self.started = True
         end = min(len(samples), (int(loud[-1]) + 1) * self._stretch)
         return self._hold(samples, end)[first:]
@@ -38,6 +40,12 @@ class Trimmer:
     def finish(self) -> Samples:
         """The end of the last sound. Nothing, if there was none."""
         return self._held[: self._tail] if self.started else self._held[:0]
+
+    def _skip(self, sound: int) -> int:
+        """Where to begin when there is no sound before `sound`."""
+        first = max(0, sound - self._lead)
+        self.skipped += first
+        return first
 
     def _hold(self, samples: Samples, end: int) -> Samples:
         self._held = samples[end:]
