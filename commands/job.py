@@ -78,7 +78,7 @@ class Job:
     def _engine(self, settings: Settings, manner: Manner) -> AbstractAsyncContextManager[Speaker]:
         if settings.speech.engine == "mock" and self._console():
             self._tell("the mock profile makes tones: for a voice choose another with --profile, or a running server with --server")
-        return engine_of(settings, manner)
+        return engine_of(settings, manner, hurry=self.target is None)
 
     async def _read(self, speaker: Speaker) -> None:
         async with AsyncExitStack() as stack:

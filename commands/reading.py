@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from commands import remote
@@ -12,13 +13,16 @@ from commands.journal import Seam
 from commands.manuscript import Arriving, Manuscript
 from commands.meter import Reached, Show
 from commands.recording import Recording
-from models.base import Audio, Voice
+from models.base import Audio, SpeechJob, Voice
 from models.errors import InvalidInput, SettingsError
 from models.loader import hosts, quiet
 from settings import Settings
 from voice.catalog import Catalog
-from voice.schedule import Scheduler
+from voice.schedule import Scheduler, Synthesizer
 from voice.speak import SentenceAudio, SentenceEnded, SentenceStarted, SpeechEvent, speak
+
+IN_HAND = 3600.0
+"""Seconds before anybody hears a recording, as far as an engine is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,29 @@ class Speaker:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Unhurried:
+    """An engine for what nobody waits for. How it cuts a sentence into windows is then always the same, and so are the samples: with an
+    audience it depends on how much that has in hand, and windows that are cut otherwise are rounded otherwise.
+    """
+
+    engine: Synthesizer
+
+    @property
+    def concurrency(self) -> int:
+        return self.engine.concurrency
+
+    def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
+        return self.engine.synthesize(replace(job, plays_at=time.monotonic() + IN_HAND))
+
+
 class Sink(Protocol):
     async def write(self, audio: Audio) -> None: ...
 
 
 @asynccontextmanager
-async def engine_of(settings: Settings, manner: Manner) -> AsyncGenerator[Speaker, None]:
-    """The profile's speech engine, loaded for this and ended with it; text is not loaded."""
+async def engine_of(settings: Settings, manner: Manner, *, hurry: bool = True) -> AsyncGenerator[Speaker, None]:
+    """The profile's speech engine, loaded for this and ended with it; text is not loaded. `hurry`: somebody waits for the first sound."""
     quiet()
     _, host = hosts(settings.model_copy(update={"text": settings.text.model_copy(update={"engine": "none"})}))
     if host is None:
@@ -71,7 +91,8 @@ async def engine_of(settings: Settings, manner: Manner) -> AsyncGenerator[Speake
     try:
         await engine.start()
         voice = Catalog(engine.voices(), speech.default_voice, aliases.voices, aliases.speech).find(manner.voice, manner.model)
-        yield Speaker(voice, Scheduler(engine, speech.max_waiting), manner, manner.normalize, speech.lookahead)
+        scheduler = Scheduler(engine if hurry else Unhurried(engine), speech.max_waiting)
+        yield Speaker(voice, scheduler, manner, manner.normalize, speech.lookahead)
     finally:
         await engine.stop()
 
