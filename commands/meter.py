@@ -12,6 +12,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 
 from commands.recording import clock
 
+MOST = 14
+"""Characters of the text's name that are shown."""
 Show = Callable[["Reached"], None]
 
 
@@ -36,9 +38,10 @@ def meter(console: Console | None, name: str, total: int | None) -> Iterator[Sho
     if console is None:
         yield lambda _: None
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
+    # All of it in the 80 columns of a usual terminal, for a book too.
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(10), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(escape(name), total=total, told="getting the voice")
+        task = progress.add_task(escape(name[-MOST:]), total=total, told="getting the voice")
 
         def show(reached: Reached) -> None:
             progress.update(task, completed=reached.characters, told=_told(reached, total))
@@ -47,5 +50,5 @@ def meter(console: Console | None, name: str, total: int | None) -> Iterator[Sho
 
 
 def _told(reached: Reached, total: int | None) -> str:
-    of = f" of {total:,}" if total else ""
-    return f"{reached.characters:,}{of} characters, {clock(reached.seconds)} of speech, {reached.pace:.1f} times real time,"
+    of = f"/{total:,}" if total else ""
+    return f"{reached.characters:,}{of} characters, {clock(reached.seconds)} made, {reached.pace:.1f}x"

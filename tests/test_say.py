@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -197,3 +200,27 @@ def test_what_a_pipe_said_before_it_was_stopped_is_a_whole_file(tmp_path: Path, 
     assert words.decode().startswith(f"{tmp_path / 'a.mp3'} has the 0:00:00 of speech")
     assert decoded(tmp_path / "a.mp3")[1] >= duration("The fire is lit.")
     assert not psutil.wait_procs(family, timeout=10)[1]
+
+
+def test_a_terminal_is_shown_how_far_it_is_and_what_came_of_it(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text(f"{TEXT}\n" * 20)
+    shown = on_a_terminal("-f", "book.txt", "-o", "a.wav", folder=tmp_path)
+    assert "the mock profile makes tones" in shown
+    assert re.search(r"book\.txt.* [\d,]+/620 characters, 0:00:\d\d made, \d+\.\dx", shown)
+    assert re.search(r"a\.wav: 0:00:\d\d of speech, \d", shown)
+    assert on_a_terminal("-f", "book.txt", "-o", "b.wav", "--quiet", folder=tmp_path) == ""
+
+
+def on_a_terminal(*arguments: str, folder: Path) -> str:
+    """What it writes to a terminal of 80 columns, without what moves the cursor."""
+    ours, theirs = os.openpty()
+    env = environment(COLUMNS="80", TERM="xterm", FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR="0.02")
+    with subprocess.Popen([*SAY, *arguments], env=env, cwd=folder, stdin=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # how Linux says that nobody holds the other end
+            while data := os.read(ours, 4096):
+                shown += data
+        os.close(ours)
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
