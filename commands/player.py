@@ -15,14 +15,15 @@ from voice import wav
 # Each reads s16le, mono, of {rate} Hz from its stdin, and ends once that has ended and all was heard.
 PLAYERS = {
     "paplay": "--raw --format=s16le --channels=1 --rate={rate} --latency-msec=200",
-    "pw-play": "--raw --format=s16 --channels=1 --rate={rate} -",
     "aplay": "-q -t raw -f S16_LE -c 1 -r {rate} -",
     "play": "-q -t raw -e signed-integer -b 16 -L -c 1 -r {rate} -",
     "ffplay": "-nodisp -autoexit -loglevel error -f s16le -sample_rate {rate} -i pipe:0",
     "mpv": "--no-config --really-quiet --demuxer=rawaudio --demuxer-rawaudio-format=s16le "
-    "--demuxer-rawaudio-channels=1 --demuxer-rawaudio-rate={rate} -",
+    "--demuxer-rawaudio-channels=mono --demuxer-rawaudio-rate={rate} -",
+    # Last, as those before PipeWire 1.0 cannot do this.
+    "pw-play": "--raw --format=s16 --channels=1 --rate={rate} -",
 }
-PACKAGES = "pulseaudio-utils (paplay), pipewire (pw-play), alsa-utils (aplay), sox (play), ffmpeg (ffplay) or mpv"
+PACKAGES = "pulseaudio-utils (paplay), alsa-utils (aplay), sox (play), ffmpeg (ffplay), mpv or pipewire (pw-play)"
 WORDS = 400
 """Characters of a failed player's last words that are told."""
 

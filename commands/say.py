@@ -26,7 +26,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with FILE where a 
 Force = Annotated[bool, typer.Option("--force", help="Overwrite FILE; with --resume go on though text or options have changed.")]
 Server = Annotated[str, typer.Option(metavar="URL", help="Let a running server speak. [default: the profile's engine, started for this]")]
 Key = Annotated[str, typer.Option("--api-key", envvar="FIRESIDE_API_KEY", help="The server's key.", show_default=False)]
-PlayerName = Annotated[str, typer.Option("--player", help="paplay, pw-play, aplay, play, ffplay or mpv. [default: the first installed]")]
+PlayerName = Annotated[str, typer.Option("--player", help="paplay, aplay, play, ffplay, mpv or pw-play. [default: the first installed]")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, nothing but errors.")]
 
 
