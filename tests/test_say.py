@@ -192,7 +192,7 @@ def test_what_a_pipe_said_before_it_was_stopped_is_a_whole_file(tmp_path: Path, 
         assert process.stdin
         process.stdin.write(b"The fire is lit. Now wait for ever. And ")
         process.stdin.flush()
-        until(lambda: size(tmp_path / "a.mp3.part") > 44 + RATE, process)
+        until(lambda: size(tmp_path / "a.mp3.part") > 44 + 2 * RATE * duration("The fire is lit."), process)
         family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(sent)
         _, words = process.communicate(timeout=30)
