@@ -15,7 +15,7 @@ import pytest
 
 from models.speech.mock import duration
 from tests.sayings import HANG, ROOT, SAY, environment, refused, run, samples, say, saying, size, until
-from voice.speak import SENTENCE_PAUSE
+from voice.speak import PARAGRAPH_PAUSE, SENTENCE_PAUSE
 
 RATE = 24000
 TEXT = "Good evening. The fire is lit."
@@ -90,7 +90,7 @@ def test_a_text_on_a_pipe_is_spoken_while_it_comes() -> None:
 def test_a_markdown_file_is_read_as_a_person_would_and_a_mark_at_its_beginning_is_no_word(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"\xef\xbb\xbf# Evening\r\n\r\nThe **fire** is lit.\r\n")
     say("-f", tmp_path / "a.md", "-o", tmp_path / "a.wav")
-    length = duration("Evening") + duration("The fire is lit.") + 0.5
+    length = duration("Evening") + duration("The fire is lit.") + PARAGRAPH_PAUSE
     assert len(samples((tmp_path / "a.wav").read_bytes())) == pytest.approx(length * RATE, abs=4)
 
 
