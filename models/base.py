@@ -5,7 +5,7 @@ Nothing here knows HTTP, torch or vLLM. Everything an engine takes or gives is o
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -162,6 +162,14 @@ class SpeechEngine(Engine, Protocol):
         """Stream the audio of one sentence, in order. UnknownVoice, EngineDied, or EngineFailed for this job alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Sentences that can be in the making at once: so many `places` of what `name` stands for."""
+
+    name: Hashable
+    places: int
+
+
 class Renderer(Protocol):
     """The synchronous half of a speech engine: it lives in the worker process, and only there is torch imported."""
 
@@ -170,8 +178,8 @@ class Renderer(Protocol):
 
     def voices(self) -> tuple[Voice, ...]: ...
 
-    def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio] | None:
-        """The Audio of one sentence, window by window; it asks `cancelled` between windows and returns early when that is true.
+    def room(self, job: SpeechJob) -> Room | None:
+        """What this job takes a place in from its first window to its last; None where there is no limit."""
 
-        Returns at once: the work is in the iterator. None if there is no room for this job before another one ends.
-        """
+    def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        """The Audio of one sentence, window by window; it asks `cancelled` between windows and returns early when that is true."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from models.base import Audio, SpeechJob
+from models.base import Audio, Room, SpeechJob
 
 PATIENCE = 10.0
 """Seconds that puts first sounds before all others, but not for ever: who has been dry for so long goes before who arrives now."""
@@ -30,6 +30,7 @@ class Rendering:
     dry_at: float | None = None
     silent: int = 0
     taken: bool = False
+    begun: bool = False
 
     def arrive(self, now: float) -> None:
         self.due = now if self.job.plays_at is None else self.job.plays_at + PATIENCE
@@ -48,12 +49,10 @@ class Rendering:
 
 
 class Turns:
-    """The jobs inside the worker. `begin` gives a job's audio, or None while there is no room for it; `next` calls it, under its lock."""
+    """The jobs inside the worker. One that finds no place in its `room` is passed over until another one ends."""
 
-    def __init__(
-        self, begin: Callable[[SpeechJob, Callable[[], bool]], Iterator[Audio] | None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._begin = begin
+    def __init__(self, room: Callable[[SpeechJob], Room | None] = lambda job: None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._room = room
         self._clock = clock
         self._all: dict[int, Rendering] = {}
         self._changed = threading.Condition()
@@ -77,7 +76,7 @@ class Turns:
         with self._changed:
             while (rendering := self._most_urgent()) is None:
                 self._changed.wait()
-            rendering.taken = True
+            rendering.taken = rendering.begun = True
             return rendering
 
     def give_back(self, rendering: Rendering, seconds: float) -> None:
@@ -103,9 +102,11 @@ class Turns:
     def _most_urgent(self) -> Rendering | None:
         free = (rendering for rendering in self._all.values() if not rendering.taken)
         in_order = sorted(free, key=lambda rendering: (rendering.due, rendering.id))
-        return next((rendering for rendering in in_order if self._has_begun(rendering)), None)
+        return next((rendering for rendering in in_order if rendering.begun or self._has_place(rendering)), None)
 
-    def _has_begun(self, rendering: Rendering) -> bool:
-        if rendering.stream is None and not rendering.cancelled.is_set():
-            rendering.stream = self._begin(rendering.job, rendering.cancelled.is_set)
-        return rendering.stream is not None or rendering.cancelled.is_set()
+    def _has_place(self, rendering: Rendering) -> bool:
+        room = self._room(rendering.job)
+        if room is None or rendering.cancelled.is_set():
+            return True
+        inside = sum(other.begun and self._room(other.job) == room for other in self._all.values())
+        return inside < room.places

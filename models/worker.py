@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import functools
 import importlib
 import os
 import signal
@@ -16,7 +15,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import asdict
 from typing import Any
 
@@ -64,7 +63,8 @@ class Worker:
     def __init__(self, renderer: Renderer, connection: Connection) -> None:
         self._threads = renderer.threads
         self._connection = connection
-        self._turns = Turns(functools.partial(_begin, renderer))
+        self._renderer = renderer
+        self._turns = Turns(renderer.room)
 
     def run(self) -> None:
         """Never returns; the process ends with ServerGoneError or EngineDied in any of the threads."""
@@ -86,7 +86,7 @@ class Worker:
 
     def _turn(self, rendering: Rendering) -> None:
         try:
-            audio = None if rendering.cancelled.is_set() else _window(rendering)
+            audio = None if rendering.cancelled.is_set() else self._window(rendering)
         except EngineDied:
             raise
         except FiresideError as error:
@@ -96,6 +96,11 @@ class Worker:
             self._end(rendering, _failed(EngineFailed(f"the speech engine failed on this sentence: {type(error).__name__}: {error}")))
         else:
             self._pass_on(rendering, audio)
+
+    def _window(self, rendering: Rendering) -> Audio | None:
+        if rendering.stream is None:
+            rendering.stream = iter(self._renderer.render(rendering.job, rendering.cancelled.is_set))
+        return next(rendering.stream, None)
 
     def _pass_on(self, rendering: Rendering, audio: Audio | None) -> None:
         if audio is None:
@@ -111,23 +116,6 @@ class Worker:
             rendering.stream.close()
         self._turns.remove(rendering)
         self._connection.send(head | {"id": rendering.id})
-
-
-def _begin(renderer: Renderer, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio] | None:
-    """An error is raised where the job's other errors are."""
-    try:
-        return renderer.render(job, cancelled)
-    except Exception as error:
-        return _failing(error)
-
-
-def _failing(error: Exception) -> Iterator[Audio]:
-    raise error
-    yield
-
-
-def _window(rendering: Rendering) -> Audio | None:
-    return next(rendering.stream, None) if rendering.stream is not None else None
 
 
 def main() -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.base import Audio, SpeechJob
+from models.base import Room, SpeechJob
 from models.turns import PATIENCE, Rendering, Turns
 
 WINDOW = 0.2
@@ -32,20 +30,13 @@ class Bench:
     turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:
-        self.turns = Turns(self.begin, lambda: self.now)
+        self.turns = Turns(lambda job: Room(job.voice, self.room), lambda: self.now)
         self._ids = count(1)
-        self._begun = 0
 
-    def begin(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio] | None:
-        if self._begun == self.room:
-            return None
-        self._begun += 1
-        return iter(())
-
-    def add(self, windows: int, plays_at: float | None = None) -> int:
+    def add(self, windows: int, plays_at: float | None = None, voice: str = "ann") -> int:
         number = next(self._ids)
         self.left[number] = windows
-        self.turns.add(Rendering(number, SpeechJob(str(number), 0, "", "ann", plays_at=plays_at)))
+        self.turns.add(Rendering(number, SpeechJob(str(number), 0, "", voice, plays_at=plays_at)))
         return number
 
     def turn(self, seconds: float = WINDOW) -> int:
@@ -57,7 +48,6 @@ class Bench:
             self.turns.give_back(rendering, seconds)
         else:
             del self.left[rendering.id]
-            self._begun -= 1
             self.turns.remove(rendering)
         return rendering.id
 
@@ -128,7 +118,7 @@ def test_a_cancelled_job_is_next_and_ends() -> None:
     first, second = bench.add(10), bench.add(10, plays_at=5000.0)
     bench.turns.cancel(second)
     rendering = bench.turns.next()
-    assert (rendering.id, rendering.cancelled.is_set(), rendering.stream) == (second, True, None)
+    assert (rendering.id, rendering.cancelled.is_set()) == (second, True)
     bench.turns.remove(rendering)
     assert bench.turn() == first
 
@@ -171,10 +161,16 @@ def test_every_job_gets_all_its_windows_and_nothing_is_left(jobs: list[tuple[int
     assert {number: turns.count(number) for number in set(turns)} == {number: windows for number, (windows, _) in enumerate(jobs, 1)}
 
 
-def test_the_audio_of_a_stream_is_what_begin_gave() -> None:
-    audio = Audio(np.ones(3, np.int16), 1000)
-    turns = Turns(lambda job, cancelled: iter([audio]))
-    turns.add(Rendering(1, SpeechJob("ann", 0, "", "ann")))
-    stream = turns.next().stream
-    assert stream is not None
-    assert list(stream) == [audio]
+def test_the_places_of_one_room_are_not_those_of_another() -> None:
+    bench = Bench(room=1)
+    anns, bobs, anns_second = bench.add(2), bench.add(2, voice="bob"), bench.add(1)
+    assert [bench.turn() for _ in range(5)] == [anns, bobs, anns, anns_second, bobs]
+
+
+def test_one_who_waits_for_a_place_can_be_cancelled() -> None:
+    bench = Bench(room=1)
+    bench.add(3)
+    bench.turn()
+    waiting = bench.add(3)
+    bench.turns.cancel(waiting)
+    assert bench.turns.next().id == waiting

@@ -68,6 +68,9 @@ class CoquiRenderer:
     def voices(self) -> tuple[Voice, ...]:
         return tuple(self._voices)
 
+    def room(self, job: SpeechJob) -> None:
+        return None
+
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """Windows of the sentence, trimmed; a text with nothing to speak is a short silence. EngineFailed if others come out silent."""
         try:

@@ -52,6 +52,9 @@ class MockRenderer:
             for name in self._names
         )
 
+    def room(self, job: SpeechJob) -> None:
+        return None
+
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """Windows of 100 ms, then the fault that was asked for, if this text is to have one."""
         fault = self._fault["kind"] if self._fault["match"] in job.text else "none"
