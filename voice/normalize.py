@@ -14,7 +14,10 @@ JOINERS = "\u200c\u200d"
 ENDS = ".!?…。！？｡।॥؟۔"
 STOPS = "。！？｡।॥؟۔"
 
-APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "‛": "'", "\u00ad": None})
+APOSTROPHES = str.maketrans(
+    {"’": "'", "‘": "'", "ʼ": "'", "‛": "'", "\u00ad": None} | dict(zip("ﬀﬁﬂﬃﬄ", ("ff", "fi", "fl", "ffi", "ffl"), strict=True))
+)
+"""Also the ligatures that books come with, and no soft hyphens."""
 QUOTES = re.compile(r"[\"“”„«»‹›「」『』《》〈〉]|(?<!\w)'|'(?!\w)")
 # A pause that is written as a dash, a bracket or three dots is a comma to a voice.
 PAUSES = re.compile(r"\s*(?:[—–―]|(?<=\s)-{1,3}(?=\s)|--+|[()\[\]{}（）【】])\s*")
@@ -41,8 +44,8 @@ def normalize(text: str, language: str = "en") -> str:
     """
     tag = re.split(r"[-_]", language)[0].lower()
     ended = text.rstrip(" \t\n\r\"'”’»)]*_`")[-1:] in ENDS
-    said = markup.strip(unicodedata.normalize("NFC", text.translate(APOSTROPHES)))
-    said = english.words(said) if tag == "en" else numbers.plain(said, tag)
+    said = unicodedata.normalize("NFC", text.translate(APOSTROPHES))
+    said = english.words(markup.strip(english.formulas(said))) if tag == "en" else numbers.plain(markup.strip(said), tag)
     return _tidy(_known_signs(said, tag), ended=ended)
 
 
