@@ -261,3 +261,10 @@ LATEX = {
     "ln": "natural log", "sin": "sine", "cos": "cosine", "tan": "tangent", "displaystyle": "", "limits": "", "mathbb": "",
     "vec": "vector", "hat": "hat", "bar": "bar", "sqrt": "square root of", "begin": "", "end": "",
 }  # fmt: skip
+NO_NOUNS = "a after an and are as at before but by for from he i if in is it of off on or over per she so than the they to was we were with"
+MEASURED = (
+    "bill board cable card deal dash drive fee film fine freestyle gap grant hike hurdle interval laptop lead lens limit line loan "
+    "mark model note pause phone pipe prize race radius range relay run sprint swim tank tape ticket timeout timer version wait walk "
+    "wall window"
+)
+"""What a length or an amount tells the kind of: the 100 m race, the $5 bill."""

@@ -15,7 +15,7 @@ ENDS = ".!?…。！？｡।॥؟۔"
 STOPS = "。！？｡।॥؟۔"
 
 APOSTROPHES = str.maketrans(
-    {"’": "'", "‘": "'", "ʼ": "'", "‛": "'", "\u00ad": None} | dict(zip("ﬀﬁﬂﬃﬄ", ("ff", "fi", "fl", "ffi", "ffl"), strict=True))
+    {"’": "'", "‘": "'", "ʼ": "'", "‛": "'", "‚": "'", "\u00ad": None} | dict(zip("ﬀﬁﬂﬃﬄ", ("ff", "fi", "fl", "ffi", "ffl"), strict=True))
 )
 """Also the ligatures that books come with, and no soft hyphens."""
 QUOTES = re.compile(r"[\"“”„«»‹›「」『』《》〈〉]|(?<!\w)'|'(?!\w)")

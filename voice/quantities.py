@@ -15,6 +15,8 @@ PER = alternatives(lexicon.PER)
 SCALE = alternatives(lexicon.SCALES)
 SYMBOLS, CODES = (alternatives(name for name in MONEY if name.isalpha() == is_code) for is_code in (False, True))
 
+ATTRIBUTES, MEASURED, NO_NOUNS = (frozenset(words.split()) for words in (lexicon.ATTRIBUTES, lexicon.MEASURED, lexicon.NO_NOUNS))
+ARTICLE, WORD = re.compile(r"\b(an?|the|this|that|another|each|every)\s$", re.IGNORECASE), re.compile(r"\s([a-z]+)")
 OPENING_QUOTE, CLOSING_QUOTE = re.compile(r'(?<![^\s(\[])"'), re.compile(r'(?<=[^\s\d(\[])"')
 
 
@@ -129,6 +131,8 @@ def _inches(match: Match) -> str:
 def _price(match: Match) -> str:
     country, symbol, amount, scale, per, until = match.groups()
     spoken = _amount(amount if amount[0] != "." else f"0{amount}", scale, symbol)
+    if not per and _before_a_noun(match):  # a five dollar bill
+        spoken = spoken.replace(MONEY[symbol][1], MONEY[symbol][0])
     if country:
         spoken = spoken.replace("dollar", f"{lexicon.DOLLARS[country]} dollar")
     return padded(match, spoken) + _per(per) + (" to " if until else "")
@@ -145,6 +149,14 @@ def _coded_price(match: Match) -> str:
 def _price_behind(match: Match) -> str:
     whole, cents, amount, scale, symbol, per = match.groups()
     return padded(match, _amount(amount or f"{whole}.{cents}", scale, symbol)) + _per(per)
+
+
+def _before_a_noun(match: Match) -> bool:
+    """Whether it says of what kind the next word is: a 5 km walk, the 100 m race."""
+    article, noun = ARTICLE.search(match.string, max(match.start() - 10, 0), match.start()), WORD.match(match.string, match.end())
+    if not article or not noun or noun[1] in NO_NOUNS:
+        return False
+    return article[1].lower() != "the" or noun[1].rstrip("s") in MEASURED
 
 
 def _amount(amount: str, scale: str | None, symbol: str) -> str:
@@ -186,11 +198,11 @@ def _in(match: Match) -> str:
 )
 def _quantity(match: Match) -> str:
     number, joint, length, power, name, per, per_power, until = match.groups()
-    if joint == "-" and (name or "") not in lexicon.ATTRIBUTES.split():
+    if joint == "-" and (name or "") not in ATTRIBUTES:
         return match[0]
     unit = length or name
     one, many = lexicon.UNITS.get(unit) or lexicon.UNITS[unit.lower()]
-    spoken = one if number == "1" or joint == "-" else many
+    spoken = one if number == "1" or joint == "-" or _before_a_noun(match) else many
     parts = [decimal(number), {"²": "square", "³": "cubic"}.get(power or "", ""), spoken, _per(per).strip()]
     parts.append({"²": "squared", "³": "cubed"}.get(per_power or "", "") if per != "m" else "")
     said = " ".join(part for part in parts if part)

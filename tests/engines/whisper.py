@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import jiwer
@@ -32,6 +33,13 @@ def word_error_rate(expected: str, heard: str) -> float:
     spelling and the way a number is written do not count (`whisper_normalizer`, from OpenAI's Whisper)."""
     wanted, got = (_normalizer()(text) for text in (expected, heard))
     return float(jiwer.wer(wanted, got))
+
+
+def word_errors(references: Iterable[str], heard: str) -> tuple[int, int]:
+    """Edits to make `heard` the nearest of the references, and the words of that: a number may be heard as words or as it is written."""
+    found = [jiwer.process_words(_normalizer()(reference), _normalizer()(heard)) for reference in references]
+    counts = [(one.substitutions + one.deletions + one.insertions, one.hits + one.substitutions + one.deletions) for one in found]
+    return min(counts, key=lambda count: count[0] / count[1])
 
 
 @functools.cache
