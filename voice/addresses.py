@@ -21,9 +21,10 @@ def _email(match: Match) -> str:
     return _spelled(match[0])
 
 
-@rule(r"(?:https?://|\bwww\.)[^\s<>\"“”]{1,2000}?(?=[.,;:!?)'\]]*(?:[\s<>\"“”]|$))", re.IGNORECASE)
+@rule(r"(?:https?://|\bwww\.)(?=[^\s<>\"“”])[^\s<>\"“”]{1,2000}+", re.IGNORECASE)
 def _url(match: Match) -> str:
-    return _spelled(re.sub(r"^(?:https?://)?(?:www\.)?", "", match[0], flags=re.IGNORECASE).rstrip("/"))
+    address = match[0].rstrip(".,;:!?)']")
+    return _spelled(re.sub(r"^(?:https?://)?(?:www\.)?", "", address, flags=re.IGNORECASE).rstrip("/")) + match[0][len(address) :]
 
 
 @rule(rf"(?<![\w.@-])(?:[a-zA-Z0-9-]{{1,63}}+\.){{1,5}}(?:{lexicon.TOP_LEVEL})\b(?:/[\w./?=&#%~+-]{{0,500}}[\w/])?")

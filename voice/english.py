@@ -8,6 +8,8 @@ import re
 from voice import abbreviations, addresses, dates, maths, quantities, signs
 
 NUMBERS = re.compile(r"[\d½⅓⅔¼¾⅕⅛⁺⁻⁰¹²³⁴-⁹ⁿ₀-₉^]|[A-Z][a-z]{2,8}\.?[-–][A-Z]|km/|m/s|mi/")
+SHORT = re.compile(r"[A-Z./&]|\bvs\b|\b[ivx]{2}")
+"""Without these there is nothing for the rules of numbers, or of abbreviations."""
 
 
 def formulas(text: str) -> str:
@@ -20,4 +22,6 @@ def words(text: str) -> str:
     text = addresses.rule.apply(text)
     if NUMBERS.search(text):
         text = quantities.rule.apply(dates.rule.apply(text))
-    return signs.rule.apply(abbreviations.rule.apply(text))
+    if SHORT.search(text):
+        text = abbreviations.rule.apply(text)
+    return signs.rule.apply(text)

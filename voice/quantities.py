@@ -193,7 +193,7 @@ def _in(match: Match) -> str:
 
 
 @rule(
-    rf"(?<![\w.,])({NUMBER})(-|\s?)(?:({alternatives(lexicon.LENGTHS)})([²³])|((?i:{LONG_UNITS})|{SHORT_UNITS}))(?![\w°%])"
+    rf"(?<![\w.,])({NUMBER})(?=[-\s]?[A-Za-zµμΩ°%¢])(-|\s?)(?:({alternatives(lexicon.LENGTHS)})([²³])|((?i:{LONG_UNITS})|{SHORT_UNITS}))(?![\w°%])"
     rf"(?:\s?/\s?({PER})([²³])?(?!\w)|(?<=\w)\.(?=[,;:)]|\s[a-z(]))?(-(?=\d))?"
 )
 def _quantity(match: Match) -> str:
