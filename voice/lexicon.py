@@ -223,7 +223,7 @@ NUMBERED = (
 """After these it is a number."""
 ROOMS = (
     "Room Rm Flight Highway Hwy Route Interstate Suite Apartment Apt Boeing Airbus Area Channel Gate Extension Ext Error error Studio "
-    "Bus Exit Platform Building HTTP Status status code"
+    "Bus Exit Platform Building HTTP Status status code room flight highway route suite apartment gate exit"
 )
 """After these 101 is said one oh one."""
 BIBLE = (
