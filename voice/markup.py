@@ -32,7 +32,7 @@ RULES = [
         (r"^[ \t]*\[\^([\w-]{1,30})\]:[ \t]*", r"\1, "),
         (r"\[\^[\w-]{1,30}\]", ""),
         (r"(?<=[\w.,;:!?)\"”'])[ \t]?\[\d{1,3}\](?![(\w\[])(?=[\s.,;:!?)]|$)", ""),  # a reader leaves references out
-        (r"!?\[([^\[\]\n]{1,300})\][ ]?\[[^\[\]\n]{0,100}\]", r"\1"),
+        (r"(?<!\w)!?\[([^\[\]\n]{1,300})\]\[[^\[\]\n]{0,100}\]", r"\1"),
         (r"\\([*_`#~>|\[\]!.+-])", r"\1"),
         (r"<(?:https?://)?(?=[^<>\s.]{1,100}+\.)([^<>\s]{3,600}+)>", r"\1"),
         (rf"</?(?:{TAGS}|{SHOUTED})(?:\s[^<>\n]{{0,200}}=[^<>\n]{{0,200}}|\s)?/?>", " "),
@@ -46,6 +46,8 @@ RULES = [
         (r"(?<!\w)_{1,3}(?=\S)|(?<=[^\s_])_{1,3}(?!\w)", ""),
     )
 ]
+# Not every name: &alpha; stays a word.
+ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|[mn]dash|hellip|copy|reg|trade|euro|pound|deg|times|[lr][sd]quo|#x?[\da-fA-F]{1,6});")
 MAY_BE_MARKUP = re.compile(r"[`*_~#>|<\[\]•+&\\-]|^[ \t]*\d{1,3}[.)]", re.MULTILINE)
 
 
@@ -54,4 +56,4 @@ def strip(text: str) -> str:
         return text
     for pattern, replacement in RULES:
         text = pattern.sub(replacement, text)
-    return html.unescape(text) if "&" in text else text
+    return ENTITY.sub(lambda match: html.unescape(match[0]), text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from voice import english, markup, numbers
+from voice import english, languages, markup, numbers
 
 SPOKEN_NAMES = {"Sm", "Sc"}
 """Unicode categories of signs that have a name worth saying: mathematics and money. Others (emoji, drawings) are not read aloud."""
@@ -45,7 +45,9 @@ def normalize(text: str, language: str = "en") -> str:
     tag = re.split(r"[-_]", language)[0].lower()
     ended = text.rstrip(" \t\n\r\"'”’»)]*_`")[-1:] in ENDS
     said = unicodedata.normalize("NFC", text.translate(APOSTROPHES))
-    said = english.words(markup.strip(english.formulas(said))) if tag == "en" else numbers.plain(markup.strip(said), tag)
+    said = (
+        english.words(markup.strip(english.formulas(said))) if tag == "en" else numbers.plain(languages.signs(markup.strip(said), tag), tag)
+    )
     return _tidy(_known_signs(said, tag), ended=ended)
 
 

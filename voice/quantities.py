@@ -82,6 +82,16 @@ def _resolution(match: Match) -> str:
     return f"{pairs(match[1])} {match[2]}"
 
 
+@rule(r"(?<![\w./-])(?:24/7|(?:50|20|9)/(?:50|20|11)|50-50)(?![\w/-]|[.,]\d)")
+def _set_phrase(match: Match) -> str:
+    return " ".join(cardinal(part) for part in re.split("[/-]", match[0]))
+
+
+@rule(r"(?<![\w.,])(\d\d)ers\b")
+def _team(match: Match) -> str:
+    return f"{cardinal(match[1])}ers".replace("eers", "ers")
+
+
 @rule(r"(?<![\w.,])(\d{1,6})[-–](\d{1,6})(?=\s?=)")
 def _difference(match: Match) -> str:
     return f"{match[1]} minus {match[2]}"
@@ -246,11 +256,6 @@ def _index(match: Match) -> str:
 @rule(rf"(?<![\w.,])({NUMBER})[eE]([+-]?)(\d{{1,3}})\b")
 def _scientific(match: Match) -> str:
     return f"{decimal(match[1])} times ten to the power of {'minus ' if match[2] == '-' else ''}{cardinal(match[3])}"
-
-
-@rule(r"\b(?:24/7|50/50|9/11)\b")
-def _set_phrase(match: Match) -> str:
-    return " ".join(cardinal(part) for part in match[0].split("/"))
 
 
 @rule(r"(?<![\d./])(\d{1,3})/([2-9]|1\d|20|32|64|100)(?![\d/])")
