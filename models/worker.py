@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -72,7 +72,9 @@ class Running:
 class Jobs:
     """What is to be rendered, shared by the reader thread and the render loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, free: Callable[[SpeechJob], bool] = lambda job: True) -> None:
+        """`free` says whether a sentence could begin now: those for which there is no room are passed over."""
+        self._free = free
         self._running: dict[int, Running] = {}
         self._turn = 0
         self._changed = threading.Condition()
@@ -93,7 +95,7 @@ class Jobs:
             del self._running[running.id]
 
     def next(self) -> Running:
-        """Wait for work and choose: of every owner only the earliest sentence, of those the one that was due first.
+        """Wait for work and choose: of every owner only the earliest sentence, or one that was begun, of those the one that was due first.
 
         The first window is due when the job arrives, each other one PATIENCE turns after the one before it. So first windows come first,
         then who was served longest ago; and whoever has waited for PATIENCE turns goes before all who come later, so that nobody starves.
@@ -101,19 +103,22 @@ class Jobs:
         with self._changed:
             self._changed.wait_for(lambda: self._running)
             heads: dict[str, Running] = {}
-            for running in sorted(self._running.values(), key=lambda one: (one.job.index, one.id)):
+            for running in sorted(self._running.values(), key=lambda one: (one.stream is None, one.job.index, one.id)):
                 heads.setdefault(running.job.owner, running)
-            chosen = min(heads.values(), key=lambda one: (one.due, one.id))
+            chosen = min(filter(self._can_go_on, heads.values()), key=lambda one: (one.due, one.id))
             self._turn += 1
             chosen.due = self._turn + PATIENCE
             return chosen
+
+    def _can_go_on(self, running: Running) -> bool:
+        return running.stream is not None or running.cancelled.is_set() or self._free(running.job)
 
 
 class Worker:
     def __init__(self, renderer: Renderer, connection: Connection) -> None:
         self._renderer = renderer
         self._connection = connection
-        self._jobs = Jobs()
+        self._jobs = Jobs(getattr(renderer, "free", lambda job: True))
 
     def run(self) -> None:
         """Never returns; ends with ServerGoneError or EngineDied."""
@@ -156,6 +161,8 @@ class Worker:
 
     def _end(self, running: Running, head: dict[str, Any]) -> None:
         self._jobs.remove(running)
+        if isinstance(running.stream, Generator):
+            running.stream.close()  # before the next turn: another sentence may wait for its room
         self._connection.send(head | {"id": running.id})
 
 

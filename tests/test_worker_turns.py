@@ -68,3 +68,32 @@ def test_of_one_owner_only_the_earliest_sentence_is_made() -> None:
     bench = Bench()
     second, first = bench.add(2, "ann", 1), bench.add(2, "ann", 0)
     assert [bench.turn() for _ in range(4)] == [first, first, second, second]
+
+
+def test_who_finds_no_room_is_passed_over_until_there_is_some() -> None:
+    room = True
+    jobs = Jobs(lambda job: room)
+    first, second = (Running(number, SpeechJob(str(number), 0, "", "ann")) for number in (1, 2))
+    jobs.add(first)
+    jobs.add(second)
+    assert jobs.next() is first
+    first.stream, room = iter(()), False
+    assert [jobs.next() for _ in range(3)] == [first] * 3
+    second.cancelled.set()
+    assert jobs.next() is second
+    jobs.remove(first)
+    jobs.remove(second)
+    room = True
+    jobs.add(third := Running(3, SpeechJob("3", 0, "", "ann")))
+    assert jobs.next() is third
+
+
+def test_a_sentence_that_holds_room_goes_on_before_an_earlier_one_of_its_owner() -> None:
+    room = True
+    jobs = Jobs(lambda job: room)
+    late, early = Running(1, SpeechJob("ann", 1, "", "ann")), Running(2, SpeechJob("ann", 0, "", "ann"))
+    jobs.add(late)
+    assert jobs.next() is late
+    late.stream, room = iter(()), False
+    jobs.add(early)
+    assert jobs.next() is late

@@ -14,11 +14,11 @@ from models.imports.download import failed
 from models.imports.folder import copy_tree, finish
 from models.manifest import Card, Progress
 from models.store import Builder, coqui_slug
+from models.terms import CPML_TEXT
 
 Agree = Callable[[str], bool]
 """Shown the terms, answers whether the user agrees. Asked, never assumed."""
 
-TERMS = "https://tts-hub.github.io/cpml"
 LICENCES = {"apache 2.0": "Apache-2.0", "apache2": "Apache-2.0", "mpl": "MPL-2.0", "mpl2": "MPL-2.0", "mpl 2.0": "MPL-2.0", "mit": "MIT"}
 
 
@@ -55,8 +55,11 @@ class CoquiBuilder(Builder):
         """Coqui's manager looks for this file, and asks on its own terminal where it finds none."""
         if not item.get("tos_required"):
             return
-        if not self.agree(TERMS):
-            raise WeightsError(f"{self.name} is under terms that you have to agree to ({TERMS}): pull it from a terminal and answer there")
+        if not self.agree(CPML_TEXT):
+            raise WeightsError(
+                f"{self.name} is under terms that you have to agree to: read {CPML_TEXT}, and if you agree set speech.agreed_terms: [CPML] "
+                "in the profile, or pull it from a terminal and answer there"
+            )
         folder.mkdir(parents=True)
         (folder / "tos_agreed.txt").write_text("I have read, understood and agreed to the Terms and Conditions.", encoding="utf-8")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from TTS.config import load_config
 from models.base import Audio, SpeechJob, Voice
 from models.errors import EngineDied, EngineFailed, UnknownVoice, WeightsError
 from models.speech import phonemes
+from models.speech.sentence import Samples, SentenceModel, Speaker
 from models.speech.silence import Trimmer
 from models.speech.vits import VitsModel
+from models.speech.xtts import XttsModel
 
 _CHECKPOINTS = ("model.pth", "model_file.pth", "best_model.pth", "model_file.pth.tar", "model.pth.tar")
 # Files beside a checkpoint, and the key that holds their path on the machine where the voice was trained.
@@ -36,17 +39,21 @@ _WARM_UP = (
 
 @dataclass(frozen=True, slots=True)
 class _Speaker:
-    model: VitsModel
+    model: VitsModel | SentenceModel
     name: str
 
 
 class CoquiRenderer:
-    """`config`: models ({name, path, licence} each), device (auto, cuda, cpu), threads. Raises WeightsError for a model it cannot load."""
+    """`config`: models ({name, path, licence} each), device (auto, cuda, cpu), threads, copies, voices (the folder of cloned ones).
+
+    Raises WeightsError for a model it cannot load.
+    """
 
     def __init__(self, config: dict[str, Any]) -> None:
         torch.set_num_threads(int(config.get("threads", 1)))
         phonemes.install()
         self._device = _device(str(config.get("device", "auto")))
+        self._copies, self._clones = int(config.get("copies", 1)), config.get("voices")
         self._speakers: dict[str, _Speaker] = {}
         self._voices: list[Voice] = []
         for entry in config["models"]:
@@ -61,6 +68,11 @@ class CoquiRenderer:
     def voices(self) -> tuple[Voice, ...]:
         return tuple(self._voices)
 
+    def free(self, job: SpeechJob) -> bool:
+        """Whether `render` would begin at once, and not wait for another sentence to end."""
+        speaker = self._speakers.get(job.voice)
+        return speaker is None or isinstance(speaker.model, VitsModel) or speaker.model.free()
+
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """Windows of the sentence, trimmed; a text with nothing to speak is a short silence. EngineFailed if others come out silent."""
         try:
@@ -73,29 +85,47 @@ class CoquiRenderer:
     def _render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         if job.voice not in self._speakers:
             raise UnknownVoice(f"no voice {job.voice!r}: there are {', '.join(sorted(self._speakers))}", param="voice")
-        speaker = self._speakers[job.voice]
-        model, tokens = speaker.model, speaker.model.tokens(job.text)
-        if not tokens:
+        model, pieces = self._speakers[job.voice].model, self._pieces(job, cancelled)
+        if pieces is None:
             yield Audio(np.zeros(int(model.rate * _PAUSE), np.int16), model.rate)
             return
         trimmer = Trimmer(model.rate)
-        for samples in model.windows(tokens, speaker.name, job.speed, job.seed, cancelled):
-            yield Audio(_pcm(trimmer.feed(samples)), model.rate)
+        with closing(pieces):
+            for samples in pieces:
+                yield Audio(_pcm(trimmer.feed(samples)), model.rate)
         if not trimmer.started and not cancelled():
             raise EngineFailed("the voice made only silence for this sentence: try again, or with another seed")
         yield Audio(_pcm(trimmer.finish()), model.rate)
 
-    def _add(self, name: str, folder: Path, licence: str) -> None:
-        model = _load(folder, self._device)
-        for speaker in model.speakers or ("",):
-            # VCTK's first speaker is "ED\n".
-            voice = f"{name}/{speaker.strip()}" if len(model.speakers) > 1 else name
-            self._speakers[voice] = _Speaker(model, speaker)
-            self._voices.append(Voice(voice, name, _language_tag(model.language), model.rate, licence))
-        self._warm_up(self._voices[-1].id)
+    def _pieces(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Generator[Samples, None, None] | None:
+        """None where nothing in the text can be spoken."""
+        speaker = self._speakers[job.voice]
+        if isinstance(model := speaker.model, VitsModel):
+            tokens = model.tokens(job.text)
+            return model.windows(tokens, speaker.name, job.speed, job.seed, cancelled) if tokens else None
+        if not any(character.isalnum() for character in job.text):
+            return None
+        return model.stream(job.text, speaker.name, job.language, job.speed, job.seed, cancelled)
 
-    def _warm_up(self, voice: str) -> None:
-        for text in _WARM_UP:
+    def _add(self, name: str, folder: Path, licence: str) -> None:
+        model = self._load(folder)
+        for speaker in _vits_speakers(model, name, licence) if isinstance(model, VitsModel) else model.voices(name, licence):
+            self._speakers[speaker.voice.id] = _Speaker(model, speaker.name)
+            self._voices.append(speaker.voice)
+        self._warm_up(self._voices[-1].id, _WARM_UP if isinstance(model, VitsModel) else _WARM_UP[:1])
+
+    def _load(self, folder: Path) -> VitsModel | SentenceModel:
+        match kind := _kind(folder):
+            case "vits":
+                return _load_vits(folder, self._device)
+            case "xtts":
+                config = load_config(str(folder / "config.json"))
+                return XttsModel(config, folder, self._device, self._copies, Path(self._clones) if self._clones else None)
+            case _:
+                raise WeightsError(f"{folder} is a Coqui model of type {kind!r}, and only vits can be spoken with: choose a vits model")
+
+    def _warm_up(self, voice: str, texts: Sequence[str]) -> None:
+        for text in texts:
             for _ in self.render(SpeechJob("warm-up", 0, text, voice, seed=0), lambda: False):
                 pass
 
@@ -118,17 +148,25 @@ def _language_tag(language: str) -> str:
     return "-".join([parts[0], *(part.upper() if len(part) == 2 else part for part in parts[1:])])
 
 
-def _load(folder: Path, device: str) -> VitsModel:
+def _vits_speakers(model: VitsModel, name: str, licence: str) -> Iterator[Speaker]:
+    for speaker in model.speakers or ("",):
+        # VCTK's first speaker is "ED\n".
+        voice = f"{name}/{speaker.strip()}" if len(model.speakers) > 1 else name
+        yield Speaker(Voice(voice, name, _language_tag(model.language), model.rate, licence), speaker)
+
+
+def _kind(folder: Path) -> str:
     path = folder / "config.json"
     if not path.is_file():
         raise WeightsError(f"{folder} holds no config.json: give the folder of a Coqui model, or pull or import it first")
     try:
-        kind = json.loads(path.read_text(encoding="utf-8")).get("model")
+        return str(json.loads(path.read_text(encoding="utf-8")).get("model"))
     except (ValueError, AttributeError) as error:
         raise WeightsError(f"{path} is not a JSON object ({error}): pull or import the model again") from error
-    if kind != "vits":
-        raise WeightsError(f"{folder} is a Coqui model of type {kind!r}, and only vits can be spoken with: choose a vits model")
-    config = load_config(str(path))
+
+
+def _load_vits(folder: Path, device: str) -> VitsModel:
+    config = load_config(str(folder / "config.json"))
     if config.model_args.use_language_embedding:
         raise WeightsError(f"{folder} is a multilingual vits model, which is not supported: choose one for a single language")
     _point_at_companions(config, folder)

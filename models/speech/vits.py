@@ -10,7 +10,7 @@ import itertools
 import math
 import pickle
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -123,7 +123,7 @@ class VitsModel:
         speed: float = 1.0,
         seed: int | None = None,
         cancelled: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Samples]:
+    ) -> Generator[Samples, None, None]:
         """`decode(encode(...))` piece by piece, in order. Ends early once `cancelled` says so."""
         prior = self._prior(tokens, speaker, speed, seed)
         z = self._grown(prior, prior.z[:, :, :0], WINDOWS[0] + self.context)

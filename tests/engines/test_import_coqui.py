@@ -15,8 +15,9 @@ import pytest
 from TTS.utils.manage import ModelManager
 
 from models.errors import WeightsError
-from models.imports.coqui import TERMS, CoquiBuilder
+from models.imports.coqui import CoquiBuilder
 from models.store import Store, coqui_slug
+from models.terms import CPML_TEXT
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 NAME = "tts_models/en/vctk/vits"
@@ -76,7 +77,7 @@ def test_terms_are_asked_for_and_a_no_is_obeyed(item: dict[str, Any], tmp_path: 
         store.add("voice", CoquiBuilder(NAME, "unknown"))
     with pytest.raises(WeightsError, match="terms"):
         store.add("voice", CoquiBuilder(NAME, "unknown", lambda terms: bool(asked.append(terms))))
-    assert asked == [TERMS]
+    assert asked == [CPML_TEXT]
     assert store.add("voice", CoquiBuilder(NAME, "unknown", lambda terms: True)).kind == "speech"
 
 
