@@ -16,13 +16,15 @@ from TTS.config import load_config
 
 from models.base import Audio, SpeechJob, Voice
 from models.errors import EngineDied, EngineFailed, UnknownVoice, WeightsError
-from models.speech import phonemes
+from models.speech import phonemes, stats
 from models.speech.sentence import Samples, SentenceModel, Speaker
 from models.speech.silence import Trimmer
 from models.speech.vits import VitsModel
+from models.speech.vocoder import Vocoder
+from models.speech.whole import WholeModel
 from models.speech.xtts import XttsModel
 
-_CHECKPOINTS = ("model.pth", "model_file.pth", "best_model.pth", "model_file.pth.tar", "model.pth.tar")
+_CHECKPOINTS = ("model.pth", "model_file.pth", "best_model.pth", "model_file.pth.tar", "model.pth.tar", "checkpoint.pth")
 # Files beside a checkpoint, and the key that holds their path on the machine where the voice was trained.
 _COMPANIONS = {
     "speakers_file": ("speaker_ids.json", "speaker_ids.pth"),
@@ -119,10 +121,11 @@ class CoquiRenderer:
             case "vits":
                 return _load_vits(folder, self._device)
             case "xtts":
-                config = load_config(str(folder / "config.json"))
-                return XttsModel(config, folder, self._device, self._copies, Path(self._clones) if self._clones else None)
+                return XttsModel(_config(folder), folder, self._device, self._copies, Path(self._clones) if self._clones else None)
+            case "bark" | "tortoise" | "None":
+                raise WeightsError(f"{folder} is a Coqui model of type {kind}, which is not supported: choose vits, xtts or fast_pitch")
             case _:
-                raise WeightsError(f"{folder} is a Coqui model of type {kind!r}, and only vits can be spoken with: choose a vits model")
+                return _load_whole(folder, self._device)
 
     def _warm_up(self, voice: str, texts: Sequence[str]) -> None:
         for text in texts:
@@ -156,21 +159,48 @@ def _vits_speakers(model: VitsModel, name: str, licence: str) -> Iterator[Speake
 
 
 def _kind(folder: Path) -> str:
+    """`vits` for those with one language, which stream."""
     path = folder / "config.json"
     if not path.is_file():
         raise WeightsError(f"{folder} holds no config.json: give the folder of a Coqui model, or pull or import it first")
     try:
-        return str(json.loads(path.read_text(encoding="utf-8")).get("model"))
+        config = json.loads(path.read_text(encoding="utf-8"))
+        multilingual = config.get("model") == "vits" and (config.get("model_args") or {}).get("use_language_embedding")
+        return "multilingual vits" if multilingual else str(config.get("model"))
     except (ValueError, AttributeError) as error:
         raise WeightsError(f"{path} is not a JSON object ({error}): pull or import the model again") from error
 
 
+def _config(folder: Path) -> Any:
+    try:
+        return load_config(str(folder / "config.json"))
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, ImportError) as error:
+        raise WeightsError(f"{folder / 'config.json'} is no configuration of Coqui's ({type(error).__name__}: {error})") from error
+
+
 def _load_vits(folder: Path, device: str) -> VitsModel:
-    config = load_config(str(folder / "config.json"))
-    if config.model_args.use_language_embedding:
-        raise WeightsError(f"{folder} is a multilingual vits model, which is not supported: choose one for a single language")
+    config = _config(folder)
     _point_at_companions(config, folder)
     return VitsModel(config, _checkpoint(folder), device)
+
+
+def _load_whole(folder: Path, device: str) -> WholeModel:
+    config, beside = _config(folder), folder / "vocoder"
+    _point_at_companions(config, folder)
+    _point_at_statistics(config, folder)
+    vocoder = None
+    if (beside / "config.json").is_file():
+        vocoding = _config(beside)
+        _point_at_statistics(vocoding, beside)
+        vocoder = Vocoder(vocoding, _checkpoint(beside), device)
+    return WholeModel(config, _checkpoint(folder), vocoder, device)
+
+
+def _point_at_statistics(config: Any, folder: Path) -> None:
+    if not config.audio.get("stats_path"):
+        return
+    config.audio.stats_path = str(folder / "scale_stats.npy")
+    stats.check(folder / "scale_stats.npy")
 
 
 def _checkpoint(folder: Path) -> Path:
