@@ -289,6 +289,7 @@ def test_terms_are_agreed_to_in_the_profile_and_nowhere_else(run: Run, tmp_path:
 def test_weights_of_the_same_kind_may_be_under_other_terms(run: Run, tmp_path: Path, licence: str, exit_code: int) -> None:
     path = xtts(tmp_path, licence)
     assert run("models", "import", tmp_path / "xtts", "--name", "mine").exit_code == 0
+    assert "en, de" in run("voices", "list").stdout
     prepared = run("models", "prepare", "--profile", path)
     assert (prepared.exit_code, "agreed_terms" in prepared.stderr) == (exit_code, bool(exit_code))
 
