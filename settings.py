@@ -119,7 +119,7 @@ class Speech(Part):
     threads: int = Field(1, ge=1)
     """CPU threads of the speech worker."""
     copies: int = Field(2, ge=1)
-    """Sentences that an XTTS model makes at once; more wait. They share its weights, and each has a cache of its own (0.2 GiB on a GPU)."""
+    """Sentences that an XTTS model makes at once; more wait. They share its weights; each takes up to 0.3 GiB from memory.margin_gib."""
     agreed_terms: tuple[str, ...] = ()
     """Licences whose terms you have read and agree to, where weights ask for that: CPML for XTTS (https://tts-hub.github.io/cpml)."""
     default_voice: str = ""

@@ -70,7 +70,7 @@ def clone(
     settings = load(profile)
     folders = _xtts_folders(settings, model)
     kept, heard = keep(voices_of(settings), name, recording.expanduser(), language, replace=replace)
-    if heard.cut:
+    if heard.cut and not folders:  # a model that clones says so itself
         show.say(f"{name}: the recording is long, its first {heard.seconds:g} s are used")
     for folder in folders:
         show.say(f"{name}: cloning with {folder}")

@@ -82,6 +82,7 @@ def _keep(made: Conditioning, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({"latents": made.latents.contiguous(), "embedding": made.embedding.contiguous()}, draft)
+        draft.chmod(0o644)  # safetensors leaves files to their owner alone; a container serves as another user
         draft.replace(path)
     except OSError as error:
         log.warning("%s cannot be written (%s): the voice is cloned again at every start", path, error.strerror)
