@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +10,10 @@ import typer
 from commands import show, weights
 from commands.models import Licence, Name, Replace, default_name, take
 from commands.options import Profile, commands
-from models.errors import FiresideError, WeightsError
+from models.errors import WeightsError
 from models.imports.files import builder_for
 from models.speech.clones import Clone, clones, keep
+from models.speech.reference import Reference
 from models.store import missing_library
 from models.terms import is_xtts
 from settings import Settings, load
@@ -69,12 +69,15 @@ def clone(
     """Give XTTS a voice from a recording. No network; a server that runs has it after its next start."""
     settings = load(profile)
     folders = _xtts_folders(settings, model)
-    kept, heard = keep(voices_of(settings), name, recording.expanduser(), language, replace=replace)
-    if heard.cut and not folders:  # a model that clones says so itself
-        show.say(f"{name}: the recording is long, its first {heard.seconds:g} s are used")
-    for folder in folders:
-        show.say(f"{name}: cloning with {folder}")
-        _clone_with(folder, kept)
+
+    def clone_with_each(draft: Clone, heard: Reference) -> None:
+        if heard.cut and not folders:  # a model that clones says so itself
+            show.say(f"{name}: the recording is long, its first {heard.seconds:g} s are used")
+        for folder in folders:
+            show.say(f"{name}: cloning with {folder}")
+            _clone_with(folder, draft)
+
+    kept = keep(voices_of(settings), name, recording.expanduser(), language, replace=replace, prepare=clone_with_each)
     later = "" if folders else "; there is no XTTS model in this profile yet: one that is served will clone it when it starts"
     show.say(f"{name}: ready in {kept.folder}{later}")
 
@@ -99,9 +102,6 @@ def _clone_with(folder: Path, clone: Clone) -> None:
         clone_with(folder, clone)
     except ImportError as error:
         raise missing_library(error) from error
-    except FiresideError:
-        shutil.rmtree(clone.folder)
-        raise
 
 
 def _names(speakers: list[str]) -> str:

@@ -11,6 +11,7 @@ import pytest
 from models.errors import WeightsError
 from models.speech import reference
 from models.speech.clones import Clone, clones, keep
+from models.speech.reference import Reference
 
 
 def recording(path: Path, seconds: float = 2.0, rate: int = 16000, loudness: float = 0.3, channels: int = 1) -> Path:
@@ -55,9 +56,9 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_voice_keeps_its_recording_and_its_language(tmp_path: Path) -> None:
-    kept, heard = keep(tmp_path / "voices", "ann", recording(tmp_path / "Take 3.WAV"), "de")
+    kept = keep(tmp_path / "voices", "ann", recording(tmp_path / "Take 3.WAV"), "de")
     folder = tmp_path / "voices" / "ann"
-    assert (kept, heard.cut) == (Clone("ann", folder / "reference.wav", folder, "de"), False)
+    assert kept == Clone("ann", folder / "reference.wav", folder, "de")
     assert clones(tmp_path / "voices") == [kept]
     assert kept.recording.read_bytes() == (tmp_path / "Take 3.WAV").read_bytes()
 
@@ -85,13 +86,26 @@ def test_a_voice_is_replaced_only_on_demand(tmp_path: Path) -> None:
     keep(home, "ann", recording(tmp_path / "one.wav"))
     with pytest.raises(WeightsError, match="--replace"):
         keep(home, "ann", recording(tmp_path / "two.wav", 3))
-    kept, _ = keep(home, "ann", tmp_path / "two.wav", replace=True)
+    kept = keep(home, "ann", tmp_path / "two.wav", replace=True)
     assert [clone.checksum() for clone in clones(home)] == [kept.checksum()]
     assert [path.name for path in home.iterdir()] == ["ann"]
 
 
+def test_a_voice_that_no_model_can_clone_leaves_the_old_one_in_its_place(tmp_path: Path) -> None:
+    home = tmp_path / "voices"
+    old = keep(home, "ann", recording(tmp_path / "one.wav"))
+
+    def refuse(clone: Clone, heard: Reference) -> None:
+        raise WeightsError(f"{heard.seconds:.0f} s of {clone.recording.name} will not do")
+
+    with pytest.raises(WeightsError, match=r"3 s of reference\.wav will not do"):
+        keep(home, "ann", recording(tmp_path / "two.wav", 3), replace=True, prepare=refuse)
+    assert (clones(home), [path.name for path in home.iterdir()]) == ([old], ["ann"])
+    assert old.recording.read_bytes() == (tmp_path / "one.wav").read_bytes()
+
+
 def test_a_broken_card_is_named(tmp_path: Path) -> None:
-    kept, _ = keep(tmp_path / "voices", "ann", recording(tmp_path / "ann.wav"))
+    kept = keep(tmp_path / "voices", "ann", recording(tmp_path / "ann.wav"))
     (kept.folder / "voice.json").write_text("[]")
     with pytest.raises(WeightsError, match=r"voice\.json is no JSON object"):
         clones(tmp_path / "voices")

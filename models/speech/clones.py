@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,24 +41,44 @@ def clones(home: Path) -> list[Clone]:
     return [found[name] for name in sorted(found)]
 
 
-def keep(home: Path, name: str, recording: Path, language: str = "", *, replace: bool = False) -> tuple[Clone, Reference]:
-    """Take a recording in as the voice `name`. Raises WeightsError for a name or a recording that will not do."""
+def keep(
+    home: Path,
+    name: str,
+    recording: Path,
+    language: str = "",
+    *,
+    replace: bool = False,
+    prepare: Callable[[Clone, Reference], None] = lambda clone, heard: None,
+) -> Clone:
+    """Take a recording in as the voice `name`, whole or not at all: what `prepare` adds to its folder belongs to it.
+
+    Raises WeightsError for a name or a recording that will not do.
+    """
     if not NAME.fullmatch(name):
         raise WeightsError(
             f"{name!r} cannot name a voice: use letters, digits, '.', '_' and '-', starting with a letter or digit, at most 100"
         )
-    heard, folder = reference.read(recording), home / name
+    heard = reference.read(recording)
     if name in {clone.name for clone in clones(home)} and not replace:
         raise WeightsError(f"there is a voice {name} in {home} already: choose another name, or --replace it")
-    made = home / f".{name}.new"
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(parents=True)
-    kept = made / f"reference{recording.suffix.lower()}"
+    draft = home / f".{name}.new"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        made = _written(draft, name, recording, language)
+        prepare(made, heard)
+        shutil.rmtree(home / name, ignore_errors=True)
+        draft.replace(home / name)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Clone(name, home / name / made.recording.name, home / name, language)
+
+
+def _written(folder: Path, name: str, recording: Path, language: str) -> Clone:
+    kept = folder / f"reference{recording.suffix.lower()}"
     shutil.copyfile(recording, kept)
-    (made / CARD).write_text(json.dumps({"language": language}, indent=2) + "\n", encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    made.replace(folder)
-    return Clone(name, folder / kept.name, folder, language), heard
+    (folder / CARD).write_text(json.dumps({"language": language}, indent=2) + "\n", encoding="utf-8")
+    return Clone(name, kept, folder, language)
 
 
 def _entries(home: Path) -> Iterator[Path]:
