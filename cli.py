@@ -5,11 +5,13 @@ from __future__ import annotations
 from commands import models, voices
 from commands.check import check
 from commands.options import commands
+from commands.say import say
 from commands.serve import serve
 
 app = commands("A self-hosted inference server for one local GPU machine: text on vLLM, speech on Coqui.")
 app.command()(serve)
 app.command()(check)
+app.command()(say)
 app.add_typer(models.app, name="models")
 app.add_typer(voices.app, name="voices")
 

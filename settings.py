@@ -23,8 +23,8 @@ from models.errors import SettingsError
 
 PREFIX = "FIRESIDE_"
 CONFIGS = Path(__file__).parent / "configs"
-# Read by the launcher and the Makefile, not part of the configuration itself.
-LAUNCH_VARIABLES = {"FIRESIDE_PROFILE"}
+# Read by the launcher, the Makefile and `fireside say`, not part of the configuration itself.
+LAUNCH_VARIABLES = {"FIRESIDE_PROFILE", "FIRESIDE_API_KEY"}
 MASK = "********"
 # hf_token and AWS_SECRET_ACCESS_KEY, but not max_num_batched_tokens.
 SECRET = re.compile(r"(token|keys?|passphrase|credentials?)$|secret|password", re.IGNORECASE)
@@ -117,7 +117,7 @@ class Speech(Part):
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """Where speech runs; auto is cuda where there is one."""
     threads: int = Field(1, ge=1)
-    """CPU threads of the speech worker."""
+    """Sentences that are made at once on a CPU, each on a thread of its own. A GPU makes as many at once as it does best, by trial."""
     copies: int = Field(2, ge=1)
     """Sentences that an XTTS model makes at once; more wait. They share its weights; each takes up to 0.3 GiB from memory.margin_gib."""
     agreed_terms: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 front   streaming through BentoML and without it         no weights, no torch
 text    beside vLLM's own server                         the cpu profile's weights
 speech  beside Coqui's own server                        the cpu profile's weights, Flask, espeak-ng
+cancels 11,000 speech requests, most of them cancelled   the cpu profile's weights
 faults  engines killed under load, streams cut           the cpu profile's weights
 gpu     both engines, alone and together                 not run unless named
 """
@@ -15,7 +16,7 @@ import sys
 
 from benchmarks.machine import ROOT
 
-USUAL = ("front", "text", "speech", "faults")
+USUAL = ("front", "text", "speech", "cancels", "faults")
 
 
 def main() -> int:

@@ -175,14 +175,14 @@ async def cut_all(server: Server, model: str, amount: int, at_once: int) -> Cuts
     for part in (max(amount // 10, 1), amount // 2, amount - amount // 2):
         await _cut_many(server, model, part, at_once)
         began = perf_counter()
-        left = await _quiet(server)
+        left = await quiet(server)
         quiet_after = perf_counter() - began
-        for name, size in _memory(server).items():
+        for name, size in memory_of(server).items():
             memory.setdefault(name, []).append(size)
     return Cuts(amount, left, quiet_after, memory)
 
 
-def _memory(server: Server) -> dict[str, int]:
+def memory_of(server: Server) -> dict[str, int]:
     """Bytes of the engines' processes, and of all others together."""
     engines = {name: server.rss(*marks) for name, marks in (MARKS | {CACHE: ("VLLM::Worker",)}).items()}
     rest = server.rss() - sum(engines.values())
@@ -209,7 +209,7 @@ async def _cut(server: Server, model: str, number: int) -> None:
             await reply.body()
 
 
-async def _quiet(server: Server) -> float:
+async def quiet(server: Server) -> float:
     with suppress(TimeoutError):
         await _until(lambda: _running(server) == 0, 30)
     return _running(server)

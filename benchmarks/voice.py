@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -24,6 +25,13 @@ TEXT = (
     "Outside the wind went round the house like an animal that wants to be let in. Neither of them spoke for a while. "
     "Then the kettle began to sing, and the long evening was a good place to be."
 )
+SENTENCE = (
+    "The old lighthouse keeper climbed the narrow stairs every evening at the same hour, and when he reached the lamp at the top he stood "
+    "there for a while and counted the lights of the boats that had not come home from the sea."
+)
+"""One of eleven seconds."""
+EARLY = 0.2
+"""Seconds of audio after which a player has begun for certain."""
 AUDIBLE = 0.01
 """Share of full scale (-40 dB) from which a sample counts as heard."""
 TOLERANCE = 0.002
@@ -46,6 +54,8 @@ class Heard:
     underruns: int
     stalled: float
     """Seconds of silence that the underruns made."""
+    early: float
+    """When the first 0.2 s of audio were there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,8 @@ def heard(began: float, pieces: list[Piece]) -> Heard:
     rate, audio = _samples(pieces)
     starts, underruns, stalled = play(began, [(at, len(samples)) for at, samples in audio], rate)
     total = sum(len(samples) for _, samples in audio)
-    return Heard(audio[0][0] - began, _audible(starts, audio, rate), pieces[-1][0] - began, total / rate, underruns, stalled)
+    early = _early([(at - began, len(samples) / rate) for at, samples in audio])
+    return Heard(audio[0][0] - began, _audible(starts, audio, rate), pieces[-1][0] - began, total / rate, underruns, stalled, early)
 
 
 def measure(port: int, route: Route, clients: int, repeats: int, text: str = TEXT, side: Side | None = None) -> list[Crowd]:
@@ -159,6 +170,12 @@ def _samples(pieces: list[Piece]) -> tuple[int, list[tuple[float, np.ndarray]]]:
     if not audio:
         raise NoAudio(f"expected a WAV stream with samples, got {sum(len(data) for _, data in pieces)} bytes")
     return rate, audio
+
+
+def _early(pieces: list[tuple[float, float]]) -> float:
+    """From arrivals and seconds; of a shorter text the arrival of its end."""
+    total = itertools.accumulate(seconds for _, seconds in pieces)
+    return next((at for (at, _), seconds in zip(pieces, total, strict=True) if seconds >= EARLY), pieces[-1][0])
 
 
 def _audible(starts: list[float], audio: list[tuple[float, np.ndarray]], rate: int) -> float:

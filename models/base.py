@@ -5,7 +5,7 @@ Nothing here knows HTTP, torch or vLLM. Everything an engine takes or gives is o
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -93,6 +93,8 @@ class SpeechJob:
     seed: int | None = None
     language: str = ""
     """One of the voice's languages; "" is its own."""
+    plays_at: float | None = None
+    """When its owner will have played all before it, by time.monotonic(), which a machine's processes share; None: it hears nothing yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +164,24 @@ class SpeechEngine(Engine, Protocol):
         """Stream the audio of one sentence, in order. UnknownVoice, EngineDied, or EngineFailed for this job alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Sentences that can be in the making at once: so many `places` of what `name` stands for."""
+
+    name: Hashable
+    places: int
+
+
 class Renderer(Protocol):
     """The synchronous half of a speech engine: it lives in the worker process, and only there is torch imported."""
 
+    threads: int
+    """How many threads it renders on: so many streams are advanced at once, each by one thread at a time, not always the same."""
+
     def voices(self) -> tuple[Voice, ...]: ...
 
-    def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Any:
-        """Iterate over the Audio of one sentence; asks `cancelled` between windows and returns early when it is true."""
+    def room(self, job: SpeechJob) -> Room | None:
+        """What this job takes a place in from its first window to its last; None where there is no limit."""
+
+    def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        """The Audio of one sentence, window by window; it asks `cancelled` between windows and returns early when that is true."""

@@ -77,6 +77,10 @@ class EngineFailed(FiresideError):
     pass
 
 
+class ImplausibleAudio(EngineFailed):
+    """What was made cannot be the text that was to be said: it is silent, much too short or much too long."""
+
+
 class EngineDied(EngineFailed):
     pass
 

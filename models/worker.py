@@ -1,8 +1,7 @@
 """The process around a Renderer: `python -m models.worker --fd N`, started by models/process.py and by nobody else.
 
-A reader thread takes in what the server asks, one loop renders. The windows of several jobs take turns, so that a long sentence
-does not hold up the first sound of another client, nor a stream of newcomers the rest of a long sentence; the sentences of one owner
-are made in their order.
+One thread takes in what the server asks, others render. The windows of several jobs take turns (models/turns.py), so that a long
+sentence does not hold up the first sound of another client, nor a stream of newcomers the rest of a long sentence.
 """
 
 from __future__ import annotations
@@ -16,18 +15,16 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator
+from dataclasses import asdict
 from typing import Any
 
 from models import wire
 from models.base import Audio, Renderer, SpeechJob
 from models.errors import EngineDied, EngineFailed, FiresideError, WeightsError
+from models.turns import Rendering, Turns
 
 _PR_SET_PDEATHSIG = 1
-PATIENCE = 32
-"""Turns after which a sentence that was begun goes before one that arrives now. More than are usually inside at once (speech.concurrency):
-first windows come first unless there are too many of them."""
 
 
 class ServerGoneError(Exception):
@@ -35,15 +32,17 @@ class ServerGoneError(Exception):
 
 
 class Connection:
-    """Frames over the socket that was inherited from the server. One thread may send while another receives."""
+    """Frames over the socket that was inherited from the server. Several threads may send while one receives."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._stream = sock.makefile("rb")
+        self._sending = threading.Lock()
 
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
         try:
-            self._socket.sendall(wire.encode(head, body))
+            with self._sending:
+                self._socket.sendall(wire.encode(head, body))
         except OSError as error:
             raise ServerGoneError from error
 
@@ -58,112 +57,65 @@ class Connection:
         return content
 
 
-@dataclass(slots=True)
-class Running:
-    """A job that was asked for and is neither finished nor cancelled. `due` is the turn at which its next window is: see Jobs.next."""
-
-    id: int
-    job: SpeechJob
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    stream: Iterator[Audio] | None = None
-    due: int = 0
-
-
-class Jobs:
-    """What is to be rendered, shared by the reader thread and the render loop."""
-
-    def __init__(self, free: Callable[[SpeechJob], bool] = lambda job: True) -> None:
-        """`free` says whether a sentence could begin now: those for which there is no room are passed over."""
-        self._free = free
-        self._running: dict[int, Running] = {}
-        self._turn = 0
-        self._changed = threading.Condition()
-
-    def add(self, running: Running) -> None:
-        with self._changed:
-            running.due = self._turn
-            self._running[running.id] = running
-            self._changed.notify()
-
-    def cancel(self, job_id: int) -> None:
-        with self._changed:
-            if running := self._running.get(job_id):
-                running.cancelled.set()
-
-    def remove(self, running: Running) -> None:
-        with self._changed:
-            del self._running[running.id]
-
-    def next(self) -> Running:
-        """Wait for work and choose: of every owner only the earliest sentence, or one that was begun, of those the one that was due first.
-
-        The first window is due when the job arrives, each other one PATIENCE turns after the one before it. So first windows come first,
-        then who was served longest ago; and whoever has waited for PATIENCE turns goes before all who come later, so that nobody starves.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._running)
-            heads: dict[str, Running] = {}
-            for running in sorted(self._running.values(), key=lambda one: (one.stream is None, one.job.index, one.id)):
-                heads.setdefault(running.job.owner, running)
-            chosen = min(filter(self._can_go_on, heads.values()), key=lambda one: (one.due, one.id))
-            self._turn += 1
-            chosen.due = self._turn + PATIENCE
-            return chosen
-
-    def _can_go_on(self, running: Running) -> bool:
-        return running.stream is not None or running.cancelled.is_set() or self._free(running.job)
-
-
 class Worker:
+    """Renders what the server asks for, on as many threads as the renderer wants."""
+
     def __init__(self, renderer: Renderer, connection: Connection) -> None:
-        self._renderer = renderer
+        self._threads = renderer.threads
         self._connection = connection
-        self._jobs = Jobs(getattr(renderer, "free", lambda job: True))
+        self._renderer = renderer
+        self._turns = Turns(renderer.room)
 
     def run(self) -> None:
-        """Never returns; ends with ServerGoneError or EngineDied."""
-        threading.Thread(target=_or_exit, args=(self._read,), daemon=True).start()
-        while True:
-            self._turn(self._jobs.next())
+        """Never returns; the process ends with ServerGoneError or EngineDied in any of the threads."""
+        for work in (self._read, *[self._render] * (self._threads - 1)):
+            threading.Thread(target=_or_exit, args=(work,), daemon=True).start()
+        self._render()
 
     def _read(self) -> None:
         while True:
             head = self._connection.receive().head
             if head["kind"] == "render":
-                self._jobs.add(Running(head["id"], SpeechJob(**head["job"])))
+                self._turns.add(Rendering(head["id"], SpeechJob(**head["job"])))
             else:
-                self._jobs.cancel(head["id"])
+                self._turns.cancel(head["id"])
 
-    def _turn(self, running: Running) -> None:
+    def _render(self) -> None:
+        while True:
+            self._turn(self._turns.next())
+
+    def _turn(self, rendering: Rendering) -> None:
         try:
-            audio = None if running.cancelled.is_set() else self._window(running)
+            audio = None if rendering.cancelled.is_set() else self._window(rendering)
         except EngineDied:
             raise
         except FiresideError as error:
-            self._end(running, _failed(error))
+            self._end(rendering, _failed(error))
         except Exception as error:
             traceback.print_exc()
-            self._end(running, _failed(EngineFailed(f"the speech engine failed on this sentence: {type(error).__name__}: {error}")))
+            self._end(rendering, _failed(EngineFailed(f"the speech engine failed on this sentence: {type(error).__name__}: {error}")))
         else:
-            self._pass_on(running, audio)
+            self._pass_on(rendering, audio)
 
-    def _window(self, running: Running) -> Audio | None:
-        if running.stream is None:
-            running.stream = iter(self._renderer.render(running.job, running.cancelled.is_set))
-        return next(running.stream, None)
+    def _window(self, rendering: Rendering) -> Audio | None:
+        if rendering.stream is None:
+            rendering.stream = iter(self._renderer.render(rendering.job, rendering.cancelled.is_set))
+        return next(rendering.stream, None)
 
-    def _pass_on(self, running: Running, audio: Audio | None) -> None:
+    def _pass_on(self, rendering: Rendering, audio: Audio | None) -> None:
         if audio is None:
-            self._end(running, {"kind": "done"})
-        elif len(audio.samples):
+            self._end(rendering, {"kind": "done"})
+            return
+        if len(audio.samples):
             words = [(word.text, word.start, word.end) for word in audio.words]
-            self._connection.send({"kind": "audio", "id": running.id, "rate": audio.rate, "words": words}, audio.samples.tobytes())
+            self._connection.send({"kind": "audio", "id": rendering.id, "rate": audio.rate, "words": words}, audio.samples.tobytes())
+        self._turns.give_back(rendering, audio.seconds)
 
-    def _end(self, running: Running, head: dict[str, Any]) -> None:
-        self._jobs.remove(running)
-        if isinstance(running.stream, Generator):
-            running.stream.close()  # before the next turn: another sentence may wait for its room
-        self._connection.send(head | {"id": running.id})
+    def _end(self, rendering: Rendering, head: dict[str, Any]) -> None:
+        if isinstance(rendering.stream, Generator):
+            rendering.stream.close()
+        self._turns.remove(rendering)
+        self._connection.send(head | {"id": rendering.id})
 
 
 def main() -> None:

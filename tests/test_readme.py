@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.sayings import player
 from tests.servers import Server, serve
 
 ROOT = Path(__file__).parent.parent
@@ -39,7 +41,10 @@ def server() -> Iterator[Server]:
 def run(block: Block, server: Server, folder: Path) -> str:
     code = block.code.replace("localhost:3000", server.url.removeprefix("http://"))
     command = ["bash", "-c", STRICT_CURL + code] if block.language == "sh" else [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=90, check=False)
+    (folder / "book.txt").write_text("It was a dark night. The fire was lit.")
+    tools = player(folder, "paplay", "exec cat > {folder}/heard")["PATH"]
+    env = {**os.environ, "PATH": os.pathsep.join([tools, str(Path(sys.executable).parent), os.environ["PATH"]])}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

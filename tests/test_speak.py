@@ -12,6 +12,7 @@ from models.base import Audio, SpeechJob, Voice, Word
 from models.errors import EngineDied, EngineFailed, Overloaded
 from voice import speak as module
 from voice.schedule import Scheduler
+from voice.sentences import CLAUSES, WIDE_CLAUSES
 from voice.speak import SentenceAudio, SentenceEnded, SentenceStarted, SpeechEvent, pause_after, speak
 
 pytestmark = pytest.mark.anyio
@@ -102,7 +103,7 @@ async def test_sentences_come_in_order_each_between_its_start_and_its_end(schedu
 
 async def test_audio_is_continuous_with_a_pause_between_sentences(scheduler: Scheduler) -> None:
     pieces = [event for event in await events("One two. Three.", scheduler) if isinstance(event, SentenceAudio)]
-    assert [piece.start for piece in pieces] == pytest.approx([0.0, 0.01, 0.02, 0.27])
+    assert [piece.start for piece in pieces] == pytest.approx([0.0, 0.01, 0.02, 0.32])
     assert [set(piece.audio.samples.tolist()) for piece in pieces] == [{1}, {1}, {0}, {2}]
 
 
@@ -272,7 +273,23 @@ async def test_twenty_clients_hear_their_own_text(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("Yes. ", 0.25), ("well, ", 0.12), ("Title\n\n", 0.5), ('He said "no." ', 0.25), ("you: ", 0.2)]
+    ("text", "seconds"),
+    [
+        ("Yes. ", 0.3),
+        ("Really?! ", 0.3),
+        ("本当。", 0.3),
+        ('He said "no." ', 0.3),
+        ("「はい。」", 0.3),
+        ("- milk\n", 0.3),
+        ("well, ", 0.15),
+        ("you: ", 0.2),
+        ("Wait... ", 0.4),
+        ("Wait… ", 0.4),
+        ("# Title\n", 0.6),
+        ("Title\n\n", 0.6),
+        ("Yes. \n \n", 0.6),
+        ("and so they went on ", 0.0),
+    ],
 )
 def test_a_reader_pauses_by_the_punctuation(text: str, seconds: float) -> None:
     assert pause_after(text) == seconds
@@ -286,4 +303,21 @@ async def test_word_times_count_from_the_beginning_of_the_whole() -> None:
     engine = Telling()
     events = [event async for event in speak("One. Two.", owner="ann", voice=VOICE, scheduler=Scheduler(engine, 8))]
     words = [(event.index, word) for event in events if isinstance(event, SentenceAudio) for word in event.words]
-    assert words == [(0, Word("One.", 0.25, 0.75)), (1, Word("Two.", 1.5, 2.0))]
+    assert words == [(0, Word("One.", 0.25, 0.75)), (1, Word("Two.", 1.55, 2.05))]
+
+
+@pytest.mark.parametrize("mark", CLAUSES + WIDE_CLAUSES)
+def test_every_mark_that_may_end_a_fragment_is_shorter_than_the_end_of_a_sentence(mark: str) -> None:
+    assert 0 < pause_after(f"so{mark} ") < pause_after("so. ")
+
+
+async def test_pauses_go_with_the_speed(scheduler: Scheduler) -> None:
+    for speed in (0.5, 2.0):
+        pieces = [event.audio for event in await events("One. Two.", scheduler, speed=speed) if isinstance(event, SentenceAudio)]
+        assert [len(audio.samples) for audio in pieces] == [10, 300 / speed, 10]
+
+
+async def test_a_sentence_broken_for_its_length_has_no_pause_inside(scheduler: Scheduler) -> None:
+    found = await events("and on " * 60, scheduler)
+    assert len(texts(found)) > 1
+    assert all(event.audio.samples.all() for event in found if isinstance(event, SentenceAudio))

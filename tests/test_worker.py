@@ -10,7 +10,9 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,15 +165,16 @@ async def test_a_long_sentence_does_not_hold_up_another_client() -> None:
         await long.aclose()
 
 
-async def test_sentences_of_one_owner_come_in_their_order() -> None:
+async def test_sentences_are_made_in_the_order_in_which_they_are_played() -> None:
     done: list[int] = []
+    now = time.monotonic()
 
     async def speak(engine: WorkerSpeechEngine, index: int) -> None:
-        await said(engine, job("Twelve words.", index=index))
+        await said(engine, replace(job("Twelve words.", index=index), plays_at=now + 10 * index))
         done.append(index)
 
     async with speech(realtime_factor=0.05) as engine, asyncio.TaskGroup() as tasks:
-        for index in range(4):
+        for index in (2, 0, 3, 1):
             tasks.create_task(speak(engine, index))
     assert done == [0, 1, 2, 3]
 

@@ -138,7 +138,8 @@ class Encoder:
         self.content_type = content_type(format)
         self.rate = rate
         self.output_rate = _output_rate(format, rate, output_rate)
-        self._resampler = None if self.output_rate == rate else soxr.ResampleStream(rate, self.output_rate, 1, dtype="int16")
+        # float32: between int16, soxr dithers by its place in each chunk, and the same audio would come out otherwise when cut otherwise.
+        self._resampler = None if self.output_rate == rate else soxr.ResampleStream(rate, self.output_rate, 1, dtype="float32")
         self._writer = _writer(format, self.output_rate)
         self._closed = False
 
@@ -159,7 +160,8 @@ class Encoder:
     def _resampled(self, samples: Samples, *, last: bool) -> Samples:
         if self._resampler is None:
             return samples
-        return cast(Samples, self._resampler.resample_chunk(samples, last=last))
+        made = self._resampler.resample_chunk(samples.astype(np.float32), last=last)
+        return cast(Samples, np.clip(np.rint(made), -32768, 32767).astype(np.int16))
 
 
 class ThreadedEncoder:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import count
 
 from models.base import SpeechJob
 from models.errors import InvalidInput, Overloaded
+from models.turns import PATIENCE
 
-PATIENCE = 10.0
 CHARACTERS_PER_SECOND = 15.0
 """English read aloud; only used to guess how long a sentence that is not made yet will play."""
 LONGEST_RETRY = 60
@@ -68,11 +68,16 @@ class Owner:
         return self.dry_at is None and all(ticket.state is State.QUEUED for ticket in self.tickets.values())
 
     def due(self, ticket: Ticket) -> float:
+        at = self.plays_at(ticket)
+        return ticket.arrived if at is None else at + PATIENCE
+
+    def plays_at(self, ticket: Ticket) -> float | None:
+        """When all audio before it will have been played; None if it is the first that is heard."""
         earlier = [other for index, other in self.tickets.items() if index < ticket.job.index]
         if self.dry_at is None and not earlier:
-            return ticket.arrived
+            return None
         start = self.arrived if self.dry_at is None else self.dry_at
-        return start + sum(other.remaining() for other in earlier) + PATIENCE
+        return start + sum(other.remaining() for other in earlier)
 
     def play(self, now: float) -> None:
         """Count what can be played: audio made ahead of an unfinished sentence waits for it. Having run dry shifts all the rest."""
@@ -128,11 +133,12 @@ class Order:
         return ticket
 
     def start_next(self) -> Ticket | None:
-        """The most urgent job, now running; None if nothing is queued or all slots are taken."""
+        """The most urgent job, now running, with its `plays_at`; None if nothing is queued or all slots are taken."""
         if self.running >= self.slots:
             return None
         ticket = min(self._heads(), key=self._urgency, default=None)
         if ticket is not None:
+            ticket.job = replace(ticket.job, plays_at=self._owners[ticket.job.owner].plays_at(ticket))
             ticket.state, ticket.started = State.RUNNING, self._clock()
         return ticket
 

@@ -64,7 +64,7 @@ class Scheduler:
         try:
             self._start()
             await self._turns[ticket].wait()
-            async with aclosing(self._engine.synthesize(job)) as made:
+            async with aclosing(self._engine.synthesize(ticket.job)) as made:
                 async for audio in made:
                     self._order.made(ticket, audio.seconds)
                     yield audio

@@ -15,7 +15,7 @@ from models.base import Audio, SpeechJob, Voice, Word
 from models.errors import EngineFailed
 from voice.normalize import normalize as say
 from voice.schedule import Scheduler
-from voice.sentences import SentenceSplitter, speakable
+from voice.sentences import CLOSERS, ENDS, SentenceSplitter, speakable
 
 IDLE_SECONDS = 0.3
 """A text that ends a sentence and then pauses for this long is spoken without waiting for what follows."""
@@ -23,10 +23,11 @@ FOUND_AHEAD = 64
 """Sentences that may wait unspoken before the source of the text is slowed down."""
 PIECE = 1000
 """Characters of a whole text that are split in one go."""
-PARAGRAPH_PAUSE = 0.5
-PAUSES = {",": 0.12, ";": 0.18, ":": 0.2, "、": 0.12, "，": 0.12, "؛": 0.18}
-SENTENCE_PAUSE = 0.25
-AFTER_WORDS = "\"'”’»)]}*_` \t"
+# Seconds put in at the voice's own pace. To be heard are some 0.17 s more: what the trimmer leaves of the silence at both ends.
+# So a comma comes to what joe makes of one within a sentence (0.33 s), and the others stand to it as in reading aloud.
+PAUSES = dict.fromkeys(",،、，—–", 0.15) | dict.fromkeys(";؛；:：", 0.2) | {"…": 0.4}
+SENTENCE_PAUSE = 0.3
+PARAGRAPH_PAUSE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +253,13 @@ def _moved(words: tuple[Word, ...], seconds: float) -> tuple[Word, ...]:
 
 
 def pause_after(sentence: str) -> float:
-    """Seconds of silence that a reader leaves after this sentence or fragment."""
+    """Seconds of silence that a reader leaves after this sentence or fragment; none where a sentence too long for one job was broken."""
     words = sentence.rstrip()
-    if sentence[len(words) :].count("\n") > 1:
+    lines = sentence.count("\n", len(words))
+    if lines > 1 or (lines and words.lstrip().startswith("#")):
         return PARAGRAPH_PAUSE
-    return PAUSES.get(words.rstrip(AFTER_WORDS)[-1:], SENTENCE_PAUSE)
+    ending = words.rstrip(CLOSERS + " \t").replace("...", "…")
+    return PAUSES.get(ending[-1:], SENTENCE_PAUSE if lines or ending.endswith(tuple(ENDS)) else 0.0)
 
 
 async def _pieces(text: str) -> AsyncGenerator[str, None]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ import torch
 from numpy.typing import NDArray
 from TTS.config import load_config
 
-from models.base import Audio, SpeechJob, Voice
-from models.errors import EngineDied, EngineFailed, UnknownVoice, WeightsError
+from models.base import Audio, Room, SpeechJob, Voice, Word
+from models.errors import EngineDied, EngineFailed, ImplausibleAudio, UnknownVoice, WeightsError
 from models.speech import phonemes, stats
-from models.speech.sentence import Samples, SentenceModel, Speaker
+from models.speech.batches import Batches
+from models.speech.sentence import SentenceModel, Speaker
 from models.speech.silence import Trimmer
-from models.speech.vits import VitsModel
+from models.speech.vits import Tokens, VitsModel
 from models.speech.vocoder import Vocoder
 from models.speech.whole import WholeModel
+from models.speech.windows import ENOUGH, sizes
+from models.speech.words import word_times
 from models.speech.xtts import XttsModel
 
 _CHECKPOINTS = ("model.pth", "model_file.pth", "best_model.pth", "model_file.pth.tar", "model.pth.tar", "checkpoint.pth")
@@ -52,28 +56,30 @@ class CoquiRenderer:
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
-        torch.set_num_threads(int(config.get("threads", 1)))
+        torch.set_num_threads(1)  # of each thread that renders
         phonemes.install()
         self._device = _device(str(config.get("device", "auto")))
         self._copies, self._clones = int(config.get("copies", 1)), config.get("voices")
+        self._batches = Batches()
         self._speakers: dict[str, _Speaker] = {}
         self._voices: list[Voice] = []
         for entry in config["models"]:
             self._add(str(entry["name"]), Path(entry["path"]), str(entry.get("licence", "unknown")))
+        # In a batch each sentence needs a thread that waits for it.
+        self.threads = max(int(config.get("threads", 1)), self._batches.most)
 
     @property
     def device(self) -> str:
         if self._device == "cpu":
-            return f"cpu ({torch.get_num_threads()} threads)"
-        return f"{self._device} ({torch.cuda.get_device_name()})"
+            return f"cpu ({self.threads} threads)"
+        return f"{self._device} ({torch.cuda.get_device_name()}, {self._batches.most} windows at once)"
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(self._voices)
 
-    def free(self, job: SpeechJob) -> bool:
-        """Whether `render` would begin at once, and not wait for another sentence to end."""
+    def room(self, job: SpeechJob) -> Room | None:
         speaker = self._speakers.get(job.voice)
-        return speaker is None or isinstance(speaker.model, VitsModel) or speaker.model.free()
+        return None if speaker is None or isinstance(speaker.model, VitsModel) else Room(id(speaker.model), speaker.model.copies)
 
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """Windows of the sentence, trimmed; a text with nothing to speak is a short silence. EngineFailed if others come out silent."""
@@ -87,27 +93,17 @@ class CoquiRenderer:
     def _render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         if job.voice not in self._speakers:
             raise UnknownVoice(f"no voice {job.voice!r}: there are {', '.join(sorted(self._speakers))}", param="voice")
-        model, pieces = self._speakers[job.voice].model, self._pieces(job, cancelled)
-        if pieces is None:
-            yield Audio(np.zeros(int(model.rate * _PAUSE), np.int16), model.rate)
-            return
-        trimmer = Trimmer(model.rate)
-        with closing(pieces):
-            for samples in pieces:
-                yield Audio(_pcm(trimmer.feed(samples)), model.rate)
-        if not trimmer.started and not cancelled():
-            raise EngineFailed("the voice made only silence for this sentence: try again, or with another seed")
-        yield Audio(_pcm(trimmer.finish()), model.rate)
-
-    def _pieces(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Generator[Samples, None, None] | None:
-        """None where nothing in the text can be spoken."""
         speaker = self._speakers[job.voice]
-        if isinstance(model := speaker.model, VitsModel):
-            tokens = model.tokens(job.text)
-            return model.windows(tokens, speaker.name, job.speed, job.seed, cancelled) if tokens else None
-        if not any(character.isalnum() for character in job.text):
-            return None
-        return model.stream(job.text, speaker.name, job.language, job.speed, job.seed, cancelled)
+        model, rate = speaker.model, speaker.model.rate
+        tokens = model.tokens(job.text) if isinstance(model, VitsModel) else None
+        if not any(character.isalnum() for character in job.text) or (tokens and not tokens.ids):
+            yield Audio(np.zeros(int(rate * _PAUSE), np.int16), rate)
+            return
+        try:
+            yield from _spoken_by(model, speaker.name, job, tokens, cancelled)
+        except ImplausibleAudio:  # nothing of it has been passed on
+            seed = None if job.seed is None else job.seed + 1
+            yield from _spoken_by(model, speaker.name, replace(job, seed=seed), tokens, cancelled)
 
     def _add(self, name: str, folder: Path, licence: str) -> None:
         model = self._load(folder)
@@ -119,7 +115,7 @@ class CoquiRenderer:
     def _load(self, folder: Path) -> VitsModel | SentenceModel:
         match kind := _kind(folder):
             case "vits":
-                return _load_vits(folder, self._device)
+                return self._load_vits(folder)
             case "xtts":
                 return XttsModel(_config(folder), folder, self._device, self._copies, Path(self._clones) if self._clones else None)
             case "bark" | "tortoise" | "None":
@@ -127,10 +123,58 @@ class CoquiRenderer:
             case _:
                 return _load_whole(folder, self._device)
 
+    def _load_vits(self, folder: Path) -> VitsModel:
+        config = _config(folder)
+        _point_at_companions(config, folder)
+        model = VitsModel(config, _checkpoint(folder), self._device, self._batches)
+        self._batches.most = max(self._batches.most, model.fastest_batch())
+        return model
+
     def _warm_up(self, voice: str, texts: Sequence[str]) -> None:
         for text in texts:
             for _ in self.render(SpeechJob("warm-up", 0, text, voice, seed=0), lambda: False):
                 pass
+
+
+def _spoken_by(
+    model: VitsModel | SentenceModel, speaker: str, job: SpeechJob, tokens: Tokens | None, cancelled: Callable[[], bool]
+) -> Iterator[Audio]:
+    """Raises ImplausibleAudio before any audio."""
+    if isinstance(model, VitsModel):
+        assert tokens is not None
+        return _windows(model, speaker, job, tokens, cancelled)
+    return _pieces(model, speaker, job, cancelled)
+
+
+def _pieces(model: SentenceModel, speaker: str, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+    trimmer = Trimmer(model.rate)
+    with closing(model.stream(job.text, speaker, job.language, job.speed, job.seed, cancelled)) as stream:
+        for samples in stream:
+            yield Audio(_pcm(trimmer.feed(samples)), model.rate)
+    if not trimmer.started and not cancelled():
+        raise ImplausibleAudio("the voice made only silence for this sentence: try again, or with another seed")
+    yield Audio(_pcm(trimmer.finish()), model.rate)
+
+
+def _windows(model: VitsModel, speaker: str, job: SpeechJob, tokens: Tokens, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+    prior = model.prior(tokens, speaker, job.speed, job.seed)
+    in_hand = 0.0 if job.plays_at is None else job.plays_at - time.monotonic()
+    if in_hand > ENOUGH:
+        yield Audio(np.zeros(0, np.int16), model.rate)  # others, who may have nothing yet, get their turn
+    words = word_times(job.text, tokens, prior.ends, lambda word: model.tokens(word).phonemes)
+    trimmer = Trimmer(model.rate)
+    for samples in model.windows(prior, sizes(in_hand), cancelled):
+        audio = Audio(_pcm(trimmer.feed(samples)), model.rate)
+        if trimmer.started and words:
+            audio, words = replace(audio, words=_sooner(words, trimmer.skipped / model.rate)), ()
+        yield audio
+    if not trimmer.started and not cancelled():
+        raise ImplausibleAudio("the voice made only silence for this sentence: try again, or with another seed")
+    yield Audio(_pcm(trimmer.finish()), model.rate)
+
+
+def _sooner(words: tuple[Word, ...], seconds: float) -> tuple[Word, ...]:
+    return tuple(Word(word.text, max(0.0, word.start - seconds), max(0.0, word.end - seconds)) for word in words)
 
 
 def _pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -176,12 +220,6 @@ def _config(folder: Path) -> Any:
         return load_config(str(folder / "config.json"))
     except (OSError, ValueError, TypeError, LookupError, AttributeError, ImportError) as error:
         raise WeightsError(f"{folder / 'config.json'} is no configuration of Coqui's ({type(error).__name__}: {error})") from error
-
-
-def _load_vits(folder: Path, device: str) -> VitsModel:
-    config = _config(folder)
-    _point_at_companions(config, folder)
-    return VitsModel(config, _checkpoint(folder), device)
 
 
 def _load_whole(folder: Path, device: str) -> WholeModel:

@@ -37,6 +37,7 @@ class MockRenderer:
     """`config` is settings.MockSpeech as a dict, and optionally `voices`, the names to have."""
 
     device = "mock"
+    threads = 1
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._rate = int(config.get("rate", 24000))
@@ -47,6 +48,9 @@ class MockRenderer:
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(Voice(name, "mock-speech", "en", self._rate, "CC0-1.0", f"a tone of {frequency(name):.0f} Hz") for name in self._names)
+
+    def room(self, job: SpeechJob) -> None:
+        return None
 
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """Windows of 100 ms, then the fault that was asked for, if this text is to have one."""

@@ -6,11 +6,11 @@ the whole. Random numbers come from a generator of the job, never from torch's g
 
 from __future__ import annotations
 
-import itertools
 import math
 import pickle
 import secrets
-from collections.abc import Callable, Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -19,25 +19,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 from TTS.tts.configs.vits_config import VitsConfig
 from TTS.tts.models.vits import Vits
 
-from models.errors import EngineFailed, WeightsError
+from models.errors import EngineFailed, ImplausibleAudio, WeightsError
+from models.speech.batches import Batches
+from models.speech.nets import ChannelsLast, flow_field, receptive_field, stochastic_durations, without_weight_norm
+from models.speech.windows import URGENT, plan, round_up, with_context
 
 Samples = NDArray[np.float32]
 
-# Frames per window. The first is small so that audio starts at once; longer ones cost less context but make a cancel wait.
-WINDOWS = (18, 32, 64, 128)
 # Lengths are rounded up to these steps: a shape never seen before costs twice a repeated one.
 _TOKEN_STEP = 16
 _FRAME_STEP = 32
-# The flow runs ahead of the decoder by this factor: few pieces, and none of them makes the next window late.
+# The flow runs ahead of the decoder by this factor, but no more than so many frames: few pieces, and none makes the next window late.
 _FLOW_GROWTH = 4
+_LONGEST_FLOW = 512
 # A phoneme is never shorter or longer than this, at the voice's own pace; what lies outside is not speech.
 _SHORTEST_PHONEME = 0.012
 _LONGEST_PHONEME = 1.0
-
+# Batches that are tried when it loads, and the gain in sentences per second that makes one worth its wait.
+_BATCHES = (1, 4, 16)
+_WORTH_IT = 1.1
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,6 +52,15 @@ def _inference(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """A text as the voice reads it: the ids of its symbols, the phonemes that it knows, and the place of each phoneme's id in `ids`."""
+
+    ids: tuple[int, ...] = ()
+    phonemes: str = ""
+    places: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Latent:
     """A sentence before the decoder: `z` [1, C, T] frames and the conditioning `g` [1, H, 1] of its speaker."""
 
@@ -57,24 +69,40 @@ class Latent:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prior:
-    """The sentence stretched to frames, before the flow: [1, C, T] with T rounded up, of which `frames` are real."""
+class Prior:
+    """A sentence stretched to frames, before the flow: [1, C, T] with T rounded up, of which `frames` are real.
+
+    `ends` [tokens] are the seconds at which each token has been said.
+    """
 
     z: Tensor
     frames: int
     g: Tensor | None
+    ends: NDArray[np.float64]
 
     @property
     def mask(self) -> Tensor:
         return (torch.arange(self.z.shape[2], device=self.z.device) < self.frames).to(self.z.dtype)[None, None]
 
 
-class VitsModel:
-    """One checkpoint on one device. Not for two threads at once."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    ids: tuple[int, ...]
+    g: Tensor | None
+    speed: float
+    generator: torch.Generator
 
-    def __init__(self, config: VitsConfig, checkpoint: Path, device: str) -> None:
+
+_Slice = tuple[Tensor, Tensor, Tensor | None]
+
+
+class VitsModel:
+    """One checkpoint on one device, for any number of threads; what they want at once goes in `batches`."""
+
+    def __init__(self, config: VitsConfig, checkpoint: Path, device: str, batches: Batches | None = None) -> None:
         self._device = torch.device(device)
-        self._model = _load(config, checkpoint).to(self._device)
+        self._batches = batches or Batches()
+        self._model = _load(config, checkpoint)
         self._tokenizer = self._model.tokenizer
         decoder = self._model.waveform_decoder
         self.rate = int(config.audio.sample_rate)
@@ -83,73 +111,106 @@ class VitsModel:
         args = config.model_args
         self._stretch = self.rate / args.encoder_sample_rate if args.encoder_sample_rate and args.interpolate_z else 1.0
         self.context = receptive_field(decoder)
-        self._flow_context = _flow_field(self._model.flow)
+        self._flow_context = flow_field(self._model.flow)
+        if self._device.type == "cpu":
+            self._model.waveform_decoder = ChannelsLast(decoder)
+        self._model.to(self._device)
 
     @property
     def speakers(self) -> tuple[str, ...]:
         """By the names that the checkpoint knows them by; empty for a model that was trained without."""
         return tuple(self._model.speaker_manager.speaker_names) if self._model.embedded_speaker_dim else ()
 
-    def tokens(self, text: str) -> list[int]:
-        """Ids of the phonemes of `text`; empty when nothing in it can be spoken. Characters unknown to the voice are left out."""
+    def tokens(self, text: str) -> Tokens:
+        """No ids when nothing in the text can be spoken. Characters unknown to the voice are left out."""
         tokenizer = self._tokenizer
         if not any(character.isalnum() for character in text):
-            return []  # espeak would read the name of every emoji
+            return Tokens()  # espeak would read the name of every emoji
         if tokenizer.text_cleaner is not None:
             text = tokenizer.text_cleaner(text, lang=self.language)
         if tokenizer.phonemizer is not None:
             text = tokenizer.phonemizer.phonemize(text, separator="")
         known = [character for character in text if character in tokenizer.characters.vocab]
-        ids: list[int] = [tokenizer.characters.char_to_id(character) for character in known]
+        ids = [tokenizer.characters.char_to_id(character) for character in known]
         if tokenizer.add_blank:
             ids = tokenizer.intersperse_blank_char(ids)
-        return tokenizer.pad_with_bos_eos(ids) if tokenizer.use_eos_bos else ids
+        first, step = (1, 2) if tokenizer.add_blank else (0, 1)
+        if tokenizer.use_eos_bos:
+            ids, first = tokenizer.pad_with_bos_eos(ids), first + 1
+        return Tokens(tuple(ids), "".join(known), tuple(range(first, first + step * len(known), step)))
 
-    @_inference
-    def encode(self, tokens: Sequence[int], speaker: str = "", speed: float = 1.0, seed: int | None = None) -> Latent:
-        """The whole sentence up to the decoder. Raises EngineFailed when its length cannot be that of the text."""
-        prior = self._prior(tokens, speaker, speed, seed)
+    def prior(self, tokens: Tokens, speaker: str = "", speed: float = 1.0, seed: int | None = None) -> Prior:
+        """All that is decided before there is any sound. Raises ImplausibleAudio when its length cannot be that of the text."""
+        generator = torch.Generator().manual_seed(secrets.randbits(63) if seed is None else seed % 2**63)
+        asked = _Asked(tokens.ids, self._conditioning(speaker), speed, generator)
+        made = self._batches.run((id(self), "prior"), self._priors, asked)
+        self._check(made, len(tokens.ids), speed)
+        return made
+
+    def encode(self, prior: Prior) -> Latent:
+        """The whole sentence up to the decoder."""
         return Latent(self._stretched(self._flow(prior, 0, prior.frames)), prior.g)
 
     @_inference
     def decode(self, latent: Latent) -> Samples:
         """The whole sentence at once: float samples [T * hop] in -1..1."""
-        return self._samples(self._model.waveform_decoder(latent.z, g=latent.g))
+        return self._samples(self._model.waveform_decoder(latent.z, g=latent.g)[0, 0])
 
-    def windows(
-        self,
-        tokens: Sequence[int],
-        speaker: str = "",
-        speed: float = 1.0,
-        seed: int | None = None,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> Generator[Samples, None, None]:
-        """`decode(encode(...))` piece by piece, in order. Ends early once `cancelled` says so."""
-        prior = self._prior(tokens, speaker, speed, seed)
-        z = self._grown(prior, prior.z[:, :, :0], WINDOWS[0] + self.context)
+    def windows(self, prior: Prior, growth: Sequence[int] = URGENT, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Samples]:
+        """`decode(encode(prior))` piece by piece, in order. Ends early once `cancelled` says so."""
+        z = self._grown(prior, prior.z[:, :, :0], growth[0] + self.context)
         total = int(prior.frames * self._stretch)
-        for start, stop in _plan(total):
+        for start, stop in plan(total, growth):
             if cancelled():
                 return
             if z.shape[2] < min(stop + self.context, total):
-                z = self._grown(prior, z, max(stop + self.context, _FLOW_GROWTH * z.shape[2]))
+                ahead = min(_FLOW_GROWTH * z.shape[2], z.shape[2] + _LONGEST_FLOW)
+                z = self._grown(prior, z, max(stop + self.context, ahead))
             yield self._window(Latent(z, prior.g), start, stop)
 
+    def fastest_batch(self) -> int:
+        """How many windows this device had best decode at once, by trial; on a CPU one, as batches are slower than their rows there."""
+        best, fastest = 1, 0.0
+        if self._device.type == "cpu":
+            return best
+        for rows in _BATCHES:
+            rate = self._decodes_per_second(rows)
+            if rate < fastest * _WORTH_IT:
+                break
+            best, fastest = rows, rate
+        return best
+
+    def _decodes_per_second(self, rows: int) -> float:
+        z = torch.zeros(1, self._model.args.hidden_channels, URGENT[-1] + 2 * self.context, device=self._device)
+        g = torch.zeros(1, self._model.embedded_speaker_dim, 1, device=self._device) if self.speakers else None
+        seconds = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            for decoded in self._decoded([(z, g)] * rows):
+                decoded.cpu()
+            seconds.append(time.perf_counter() - begin)
+        return rows / min(seconds)
+
     @_inference
-    def _prior(self, tokens: Sequence[int], speaker: str, speed: float, seed: int | None) -> _Prior:
-        model, generator = self._model, torch.Generator().manual_seed(secrets.randbits(63) if seed is None else seed % 2**63)
-        g = self._conditioning(speaker)
-        ids = torch.zeros(1, _round_up(len(tokens), _TOKEN_STEP), dtype=torch.long, device=self._device)
-        ids[0, : len(tokens)] = torch.tensor(tokens)
-        hidden, mean, log_deviation, mask = model.text_encoder(ids, torch.tensor([len(tokens)], device=self._device))
-        durations = self._durations(hidden, mask, g, generator, len(tokens)) / speed
+    def _priors(self, asked: Sequence[_Asked]) -> list[Prior]:
+        lengths = [len(one.ids) for one in asked]
+        ids = torch.zeros(len(asked), round_up(max(lengths), _TOKEN_STEP), dtype=torch.long)
+        for row, one in enumerate(asked):
+            ids[row, : len(one.ids)] = torch.tensor(one.ids)
+        hidden, mean, log_deviation, mask = self._model.text_encoder(ids.to(self._device), torch.tensor(lengths, device=self._device))
+        durations = self._durations(hidden, mask, asked)
+        rows = enumerate(asked)
+        return [self._prior(one, durations[row], mean[row : row + 1], log_deviation[row : row + 1]) for row, one in rows]
+
+    def _prior(self, asked: _Asked, durations: Tensor, mean: Tensor, log_deviation: Tensor) -> Prior:
         # Rounding the ends, not the durations: the sentence is exactly 1 / speed as long.
-        ends = durations.cumsum(0).round().long()
-        frames = self._checked(int(ends[-1]), len(tokens), speed)
+        ends = (durations[: len(asked.ids)] / asked.speed).cumsum(0).round().long()
+        frames = int(ends[-1])
         token_of_frame = torch.searchsorted(ends, torch.arange(frames, device=self._device), right=True)
-        noise = torch.randn(mean.shape[1], frames, generator=generator).to(mean) * model.inference_noise_scale
+        noise = torch.randn(mean.shape[1], frames, generator=asked.generator).to(mean) * self._model.inference_noise_scale
         stretched = mean[:, :, token_of_frame] + noise * torch.exp(log_deviation[:, :, token_of_frame])
-        return _Prior(nn.functional.pad(stretched, (0, _round_up(frames, _FRAME_STEP) - frames)), frames, g)
+        padded = nn.functional.pad(stretched, (0, round_up(frames, _FRAME_STEP) - frames))
+        return Prior(padded, frames, asked.g, ends.double().cpu().numpy() * self._stretch * self.hop / self.rate)
 
     def _conditioning(self, speaker: str) -> Tensor | None:
         model = self._model
@@ -160,116 +221,73 @@ class VitsModel:
             vector = torch.tensor(model.speaker_manager.get_mean_embedding(speaker, num_samples=None, randomize=False))
             return nn.functional.normalize(vector.float()[None]).unsqueeze(-1).to(self._device)
         row = torch.tensor([model.speaker_manager.name_to_id[speaker]], device=self._device)
-        return model.emb_g(row).unsqueeze(-1)
+        embedding: Tensor = model.emb_g(row).detach()
+        return embedding.unsqueeze(-1)
 
-    def _durations(self, hidden: Tensor, mask: Tensor, g: Tensor | None, generator: torch.Generator, tokens: int) -> Tensor:
-        """Frames of each token at the voice's own pace, [tokens]."""
+    def _durations(self, hidden: Tensor, mask: Tensor, asked: Sequence[_Asked]) -> Tensor:
+        """Frames of each token at the voice's own pace, [B, tokens]."""
         model = self._model
-        given = g if model.args.condition_dp_on_speaker else None
+        given = _stacked([one.g for one in asked]) if model.args.condition_dp_on_speaker else None
         if model.args.use_sdp:
-            noise = torch.zeros(1, 2, hidden.shape[2])
-            noise[:, :, :tokens] = torch.randn(2, tokens, generator=generator)
-            log = _stochastic_durations(model.duration_predictor, hidden, mask, given, noise.to(hidden) * model.inference_noise_scale_dp)
+            noise = torch.zeros(len(asked), 2, hidden.shape[2])
+            for row, one in enumerate(asked):
+                noise[row, :, : len(one.ids)] = torch.randn(2, len(one.ids), generator=one.generator)
+            log = stochastic_durations(model.duration_predictor, hidden, mask, given, noise.to(hidden) * model.inference_noise_scale_dp)
         else:
             log = model.duration_predictor(hidden, mask, g=given)
-        return torch.ceil(torch.exp(log) * mask * model.length_scale)[0, 0, :tokens]
+        return torch.ceil(torch.exp(log) * mask * model.length_scale)[:, 0]
 
-    def _checked(self, frames: int, tokens: int, speed: float) -> int:
+    def _check(self, prior: Prior, tokens: int, speed: float) -> None:
         phonemes = tokens / 2 if self._tokenizer.add_blank else tokens
-        seconds = frames * self._stretch * self.hop / self.rate * speed
+        seconds = float(prior.ends[-1]) * speed
         if not _SHORTEST_PHONEME * phonemes <= seconds <= _LONGEST_PHONEME * (phonemes + 4):
-            raise EngineFailed(
-                f"the voice made {seconds:.2f} s of speech for {phonemes:.0f} phonemes, which cannot be right: "
-                "try again, or with another seed"
-            )
-        return frames
+            raise ImplausibleAudio(f"the voice made {seconds:.2f} s of speech for {phonemes:.0f} phonemes, which cannot be right")
 
     @_inference
-    def _grown(self, prior: _Prior, z: Tensor, frames: int) -> Tensor:
+    def _grown(self, prior: Prior, z: Tensor, frames: int) -> Tensor:
         """`z` with more frames behind it, up to `frames` or the end. A stretched latent comes whole: its ends depend on what follows."""
         if self._stretch != 1:
             return self._stretched(self._flow(prior, 0, prior.frames))
         return torch.cat([z, self._flow(prior, z.shape[2], min(frames, prior.frames))], dim=2)
 
-    def _flow(self, prior: _Prior, start: int, stop: int) -> Tensor:
+    def _flow(self, prior: Prior, start: int, stop: int) -> Tensor:
         """Frames `start` to `stop` of the latent, computed from no more of the prior than they depend on."""
-        left, right = max(0, start - self._flow_context), _round_up(stop + self._flow_context, _FRAME_STEP)
-        z: Tensor = self._model.flow(prior.z[:, :, left:right], prior.mask[:, :, left:right], g=prior.g, reverse=True)
+        left, right = max(0, start - self._flow_context), round_up(stop + self._flow_context, _FRAME_STEP)
+        part: _Slice = prior.z[:, :, left:right], prior.mask[:, :, left:right], prior.g
+        z = self._batches.run((id(self), "flow", part[0].shape[2]), self._flows, part)
         return z[:, :, start - left : stop - left]
 
+    @_inference
+    def _flows(self, parts: Sequence[_Slice]) -> Sequence[Tensor]:
+        z, mask, g = (_stacked(column) for column in zip(*parts, strict=True))
+        return list(self._model.flow(z, mask, g=g, reverse=True).split(1))
+
+    @_inference
     def _stretched(self, z: Tensor) -> Tensor:
         return z if self._stretch == 1 else nn.functional.interpolate(z, scale_factor=[self._stretch], mode="linear")
 
-    @_inference
     def _window(self, latent: Latent, start: int, stop: int) -> Samples:
-        left, right = _with_context(start, stop, latent.z.shape[2], self.context)
-        samples = self._samples(self._model.waveform_decoder(latent.z[:, :, left:right], g=latent.g))
+        left, right = with_context(start, stop, latent.z.shape[2], self.context)
+        part = latent.z[:, :, left:right], latent.g
+        samples = self._samples(self._batches.run((id(self), "decode", right - left), self._decoded, part))
         return samples[(start - left) * self.hop : (stop - left) * self.hop]
 
+    @_inference
+    def _decoded(self, parts: Sequence[tuple[Tensor, Tensor | None]]) -> Sequence[Tensor]:
+        z, g = (_stacked(column) for column in zip(*parts, strict=True))
+        return list(self._model.waveform_decoder(z, g=g)[:, 0])
+
     def _samples(self, decoded: Tensor) -> Samples:
-        samples: Samples = decoded[0, 0].float().cpu().numpy()
+        samples: Samples = decoded.float().cpu().numpy()
         if not np.isfinite(samples).all():
             raise EngineFailed("the voice made samples that are not numbers: its weights do not suit this device")
         return samples
 
 
-def receptive_field(decoder: nn.Module) -> int:
-    """Frames of latent on either side that a sample of HiFi-GAN depends on, from the kernels and strides of its layers."""
-    per_stage = len(decoder.resblocks) // len(decoder.ups)
-    field = _reach(decoder.conv_post)
-    for stage in reversed(range(len(decoder.ups))):
-        blocks = decoder.resblocks[stage * per_stage : (stage + 1) * per_stage]
-        field += max(sum(_reach(layer) for layer in block.modules() if isinstance(layer, nn.Conv1d)) for block in blocks)
-        field = _before_upsampling(field, decoder.ups[stage])
-    return int(field + _reach(decoder.conv_pre))
-
-
-def _reach(layer: nn.Conv1d) -> int:
-    return int(layer.dilation[0] * (layer.kernel_size[0] - 1) // 2)
-
-
-def _before_upsampling(field: int, layer: nn.ConvTranspose1d) -> int:
-    kernel, stride, padding = int(layer.kernel_size[0]), int(layer.stride[0]), int(layer.padding[0])
-    return math.ceil((field + max(padding, kernel - 1 - padding)) / stride)
-
-
-def _flow_field(flow: nn.Module) -> int:
-    return sum(_reach(layer) for block in flow.flows for layer in block.enc.in_layers)
-
-
-def _stochastic_durations(predictor: nn.Module, hidden: Tensor, mask: Tensor, g: Tensor | None, noise: Tensor) -> Tensor:
-    """Logarithms of the durations, [1, 1, T]: StochasticDurationPredictor.forward(reverse=True) of Coqui, with the noise given."""
-    hidden = predictor.pre(hidden)
-    if g is not None:
-        hidden = hidden + predictor.cond(g)
-    hidden = predictor.proj(predictor.convs(hidden, mask)) * mask
-    flows = list(reversed(predictor.flows))
-    z = noise
-    for flow in (*flows[:-2], flows[-1]):  # Coqui, too, leaves out the one before the last: it has no effect
-        z = flow(torch.flip(z, [1]), mask, g=hidden, reverse=True)
-    return z[:, :1]
-
-
-def _plan(frames: int) -> Iterator[tuple[int, int]]:
-    """Where windows start and stop. A small rest goes with the window before it: most of a short window would be context."""
-    start = 0
-    for size in itertools.chain(WINDOWS, itertools.repeat(WINDOWS[-1])):
-        stop = frames if frames - start <= size * 5 // 4 else start + size
-        yield start, stop
-        if stop == frames:
-            return
-        start = stop
-
-
-def _with_context(start: int, stop: int, frames: int, context: int) -> tuple[int, int]:
-    left, right = max(0, start - context), min(frames, stop + context)
-    if right == frames and left > 0:
-        left = max(0, right - _round_up(right - left, _TOKEN_STEP))
-    return left, right
-
-
-def _round_up(number: int, step: int) -> int:
-    return -(-number // step) * step
+def _stacked(rows: Sequence[Tensor | None]) -> Tensor | None:
+    """[B, ...] of B times [1, ...]; all of them are None, or none."""
+    given = [row for row in rows if row is not None]
+    return torch.cat(given) if len(given) > 1 else given[0] if given else None
 
 
 def _load(config: VitsConfig, checkpoint: Path) -> Vits:
@@ -283,11 +301,5 @@ def _load(config: VitsConfig, checkpoint: Path) -> Vits:
     if model.embedded_speaker_dim and not model.speaker_manager.speaker_names:
         raise WeightsError(f"{checkpoint} was trained with speakers, and no speakers are named beside it: pull or import the model again")
     model.posterior_encoder = None  # only training and voice conversion need it
-    return _without_weight_norm(model.eval().float())
-
-
-def _without_weight_norm(model: Vits) -> Vits:
-    for module in model.modules():
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight")
+    without_weight_norm(model.eval().float())
     return model

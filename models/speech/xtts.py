@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 from TTS.config import load_config
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models import xtts
@@ -21,6 +20,7 @@ from TTS.tts.models import xtts
 from models.base import Voice
 from models.errors import EngineFailed, InvalidInput, WeightsError
 from models.speech.clones import Clone
+from models.speech.nets import without_weight_norm
 from models.speech.parts import parts
 from models.speech.reference import RATE, Reference
 from models.speech.sentence import Samples, Slots, Speaker
@@ -159,7 +159,5 @@ def _load(config: XttsConfig, folder: Path) -> _Xtts:
         model.load_checkpoint(config, checkpoint_dir=str(folder), eval=True, use_deepspeed=False)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, pickle.UnpicklingError) as error:
         raise WeightsError(f"{folder} cannot be loaded as an XTTS model ({error}): pull or import the model again") from error
-    for module in model.hifigan_decoder.waveform_decoder.modules():
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight")
+    without_weight_norm(model.hifigan_decoder.waveform_decoder)
     return model

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import EngineFailed
+from models.speech.nets import receptive_field
 from models.speech.sentence import Samples
-from models.speech.vits import receptive_field
 
 
 class StreamedDecoder:

@@ -11,9 +11,10 @@ import torch
 from TTS.config import load_config
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
-from models.errors import EngineFailed, WeightsError
+from models.errors import ImplausibleAudio, WeightsError
 from models.speech import phonemes
-from models.speech.vits import VitsModel, receptive_field
+from models.speech.nets import receptive_field
+from models.speech.vits import VitsModel
 from tests.engines import small_vits
 from tests.engines.joe import joe
 
@@ -31,12 +32,12 @@ def voice() -> VitsModel:
 
 
 def samples(voice: VitsModel, text: str, **options: float) -> np.ndarray:
-    return np.concatenate(list(voice.windows(voice.tokens(text), **options)))
+    return np.concatenate(list(voice.windows(voice.prior(voice.tokens(text), **options))))
 
 
 @pytest.mark.parametrize("text", ["Hi.", SHORT, LONG])
 def test_windows_equal_the_whole_decode(voice: VitsModel, text: str) -> None:
-    whole = voice.decode(voice.encode(voice.tokens(text), seed=7))
+    whole = voice.decode(voice.encode(voice.prior(voice.tokens(text), seed=7)))
     assert np.abs(samples(voice, text, seed=7) - whole).max() < 1e-4
 
 
@@ -45,15 +46,15 @@ def test_the_whole_decode_equals_coquis_own_inference(voice: VitsModel) -> None:
     given = model.inference_noise_scale, model.inference_noise_scale_dp
     model.inference_noise_scale = model.inference_noise_scale_dp = 0.0
     tokens = voice.tokens(SHORT)
-    theirs = model.inference(torch.tensor([tokens]))["model_outputs"][0, 0].numpy()
-    ours = voice.decode(voice.encode(tokens, seed=1))
+    theirs = model.inference(torch.tensor([tokens.ids]))["model_outputs"][0, 0].numpy()
+    ours = voice.decode(voice.encode(voice.prior(tokens, seed=1)))
     model.inference_noise_scale, model.inference_noise_scale_dp = given
     assert np.abs(ours - theirs).max() < 1e-4
 
 
 def test_a_seed_gives_the_same_audio_whatever_is_made_between(voice: VitsModel) -> None:
     first = samples(voice, SHORT, seed=7)
-    interleaved = voice.windows(voice.tokens(SHORT), seed=7)
+    interleaved = voice.windows(voice.prior(voice.tokens(SHORT), seed=7))
     parts = []
     for part in interleaved:
         parts.append(part)
@@ -71,12 +72,12 @@ def test_speed_divides_the_length(voice: VitsModel) -> None:
 
 def test_a_cancelled_sentence_ends_at_the_next_window(voice: VitsModel) -> None:
     asked = itertools.count(1)
-    assert len(list(voice.windows(voice.tokens(LONG), cancelled=lambda: next(asked) > 2))) == 2
+    assert len(list(voice.windows(voice.prior(voice.tokens(LONG)), cancelled=lambda: next(asked) > 2))) == 2
 
 
 @pytest.mark.parametrize("text", ["", "...", "?!", "🙂🔥", "—"])
 def test_a_text_without_words_has_no_tokens(voice: VitsModel, text: str) -> None:
-    assert voice.tokens(text) == []
+    assert voice.tokens(text).ids == ()
 
 
 def test_the_weight_norm_is_gone_and_the_posterior_encoder_too(voice: VitsModel) -> None:
@@ -105,8 +106,8 @@ def small(folder: Path, **arguments: object) -> VitsModel:
 
 def windowed_and_whole(model: VitsModel, speaker: str = "") -> tuple[np.ndarray, np.ndarray]:
     tokens = model.tokens("the quick brown fox jumps over the lazy dog. " * 3)
-    windowed = np.concatenate(list(model.windows(tokens, speaker, seed=3)))
-    return windowed, model.decode(model.encode(tokens, speaker, seed=3))
+    windowed = np.concatenate(list(model.windows(model.prior(tokens, speaker, seed=3))))
+    return windowed, model.decode(model.encode(model.prior(tokens, speaker, seed=3)))
 
 
 @pytest.mark.parametrize(
@@ -138,8 +139,8 @@ def test_speakers_sound_different(tmp_path: Path) -> None:
 def test_an_impossible_length_is_refused_before_any_audio(voice: VitsModel) -> None:
     given = voice._model.length_scale
     voice._model.length_scale = 1000.0
-    with pytest.raises(EngineFailed, match="cannot be right"):
-        next(voice.windows(voice.tokens(SHORT)))
+    with pytest.raises(ImplausibleAudio, match="cannot be right"):
+        voice.prior(voice.tokens(SHORT))
     voice._model.length_scale = given
 
 

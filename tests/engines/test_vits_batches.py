@@ -1,0 +1,94 @@
+"""What several threads want at once goes to the device in one go, and every row of a batch is what it would be alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from TTS.config import load_config
+
+from models.speech import phonemes
+from models.speech.batches import Batches
+from models.speech.vits import VitsModel
+from models.speech.windows import UNHURRIED, URGENT
+from tests.engines import small_vits
+from tests.engines.joe import joe
+
+pytestmark = pytest.mark.engines
+
+TEXTS = (
+    "Dinner is ready.",
+    "The lighthouse keeper climbed the narrow stairs every evening, and when he reached the lamp he counted the boats at sea.",
+    "Nobody spoke.",
+    "She opened the window, listened to the rain, and went back to her book.",
+)
+
+
+class Counting(Batches):
+    """While one thread has the device, the three others come to wait for it: so there are batches."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.made: list[int] = []
+
+    def run(self, key, work, item):  # type: ignore[no-untyped-def]
+        def counted(items: Sequence[object]) -> Sequence[object]:
+            self.made.append(len(items))
+            return work(items)
+
+        return super().run(key, counted, item)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    phonemes.install()
+    torch.set_num_threads(1)
+
+
+def alone(model: VitsModel, text: str, seed: int, speaker: str = "", growth: Sequence[int] = URGENT) -> np.ndarray:
+    return np.concatenate(list(model.windows(model.prior(model.tokens(text), speaker, 1 + seed / 10, seed), growth)))
+
+
+def check(model: VitsModel, speakers: Sequence[str]) -> None:
+    def speak(number: int) -> np.ndarray:
+        return alone(model, TEXTS[number], number, speakers[number])
+
+    expected = [speak(number) for number in range(len(TEXTS))]
+    batches = model._batches = Counting(len(TEXTS))
+    with ThreadPoolExecutor(len(TEXTS)) as pool:
+        made = list(pool.map(speak, range(len(TEXTS))))
+    assert max(batches.made) > 1, "nothing was made together"
+    for one, other in zip(expected, made, strict=True):
+        assert one.shape == other.shape
+        assert np.abs(one - other).max() < 1e-4
+
+
+def test_sentences_made_together_are_what_they_are_alone() -> None:
+    check(VitsModel(load_config(str(joe() / "config.json")), joe() / "model.pth", "cpu"), [""] * len(TEXTS))
+
+
+@pytest.mark.parametrize("arguments", [{}, {"use_sdp": False}, {"encoder_sample_rate": 11025, "interpolate_z": True}])
+def test_so_are_several_speakers(tmp_path: Path, arguments: dict[str, object]) -> None:
+    model = VitsModel(small_vits.write(tmp_path, speakers=["ann", "bob"], **arguments), tmp_path / "model.pth", "cpu")
+    check(model, ["ann", "bob", "bob", "ann"])
+
+
+def test_threads_without_batches_do_not_disturb_each_other() -> None:
+    model = VitsModel(load_config(str(joe() / "config.json")), joe() / "model.pth", "cpu")
+    expected = [alone(model, text, number) for number, text in enumerate(TEXTS)]
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda number: alone(model, TEXTS[number], number), range(len(TEXTS))))
+    assert all(np.array_equal(one, other) for one, other in zip(expected, made, strict=True))
+
+
+def test_the_size_of_the_windows_changes_nothing() -> None:
+    model = VitsModel(load_config(str(joe() / "config.json")), joe() / "model.pth", "cpu")
+    assert np.abs(alone(model, TEXTS[1], 1) - alone(model, TEXTS[1], 1, growth=UNHURRIED)).max() < 1e-4
+
+
+def test_a_cpu_is_given_one_window_at_a_time() -> None:
+    assert VitsModel(load_config(str(joe() / "config.json")), joe() / "model.pth", "cpu").fastest_batch() == 1
