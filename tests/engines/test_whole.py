@@ -81,7 +81,9 @@ def test_it_comes_in_pieces_of_a_fifth_of_a_second(fast_pitch: CoquiRenderer) ->
 @pytest.mark.parametrize("model", ["fast_pitch", "tacotron"])
 def test_any_model_speaks_faster_and_slower(request: pytest.FixtureRequest, model: str, speed: float) -> None:
     speaking = request.getfixturevalue(model)
-    assert len(said(speaking, speed=speed)) == pytest.approx(len(said(speaking)) / speed, rel=0.2, abs=2000)
+    assert len(said(speaking, speed=speed)) == pytest.approx(
+        len(said(speaking)) / speed, rel=0.25, abs=2000
+    )  # whole frames for each character
 
 
 @pytest.mark.parametrize("model", ["fast_pitch", "tacotron"])
