@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 # The first are small so that audio starts at once; longer ones cost less context but make a cancel wait. Beyond 128 they are no faster.
-URGENT = (18, 32, 64, 128)
+URGENT = (32, 48, 64, 128)
 UNHURRIED = (128,)
 """For a sentence whose owner still has enough to play."""
 ENOUGH = 1.0
