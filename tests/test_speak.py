@@ -258,6 +258,23 @@ async def test_too_many_clients_are_refused_before_the_first_event(engine: Engin
         assert engine.jobs == []
 
 
+async def test_a_client_who_still_writes_its_first_sentence_does_not_wait_for_the_engine(engine: Engine) -> None:
+    scheduler, writing, done = Scheduler(engine, max_waiting=1), asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[str]:
+        yield "It "
+        writing.set()
+        await done.wait()
+        yield "is late."
+
+    writer = asyncio.create_task(events(slowly(), scheduler))
+    await writing.wait()
+    other = speak("One.", owner="other", voice=VOICE, scheduler=scheduler)
+    assert texts([event async for event in other]) == ["One."]
+    done.set()
+    assert texts(await writer) == ["It is late."]
+
+
 async def test_a_long_text_is_read_as_it_is_needed(engine: Engine, scheduler: Scheduler) -> None:
     taken = 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -108,8 +108,10 @@ class _Line:
 class _Utterance:
     """The tasks behind one call of `speak`: one reads the text, one submits sentences in order, and one per sentence collects its audio."""
 
-    def __init__(self, make: Callable[[_Line], AsyncGenerator[Audio, None]], lookahead: int) -> None:
+    def __init__(self, make: Callable[[_Line], AsyncGenerator[Audio, None]], admit: Callable[[], None], lookahead: int) -> None:
         self._make = make
+        self._admit = admit
+        self._admitted = False
         self._slots = asyncio.Semaphore(lookahead + 1)
         self._found: asyncio.Queue[Any] = asyncio.Queue(FOUND_AHEAD)
         self._lines: asyncio.Queue[Any] = asyncio.Queue()
@@ -174,6 +176,9 @@ class _Utterance:
             while isinstance(found := await self._found.get(), str):
                 await self._slots.acquire()
                 line = _Line(index, found, prepare(found), asyncio.Queue())
+                if line.spoken and not self._admitted:  # not sooner: who still writes does not wait for the engine
+                    self._admit()
+                    self._admitted = True
                 self._spawn(self._collect(line))
                 self._lines.put_nowait(line)
                 index += 1
@@ -224,8 +229,8 @@ async def speak(
 
     `normalize=False` gives the voice the text as it is; `clause_first` lets the first fragment end at a comma, to be heard sooner;
     `words` tells when each written word is heard, if the engine tells when the spoken ones are.
-    Closing it cancels everything it has submitted. Raises Overloaded at the first `anext`; an EngineFailed names its sentence; what the
-    source of the text raises comes after the sentences before it.
+    Closing it cancels everything it has submitted. Raises Overloaded before the first sentence that is to be heard; an EngineFailed names
+    its sentence; what the source of the text raises comes after the sentences before it.
     """
 
     def make(line: _Line) -> AsyncGenerator[Audio, None]:
@@ -236,8 +241,8 @@ async def speak(
             return say(sentence, voice.language)
         return sentence.strip() if speakable(sentence) else ""
 
-    with scheduler.serving(owner):
-        utterance = _Utterance(make, lookahead)
+    with ExitStack() as served:
+        utterance = _Utterance(make, lambda: served.enter_context(scheduler.serving(owner)), lookahead)
         try:
             utterance.start(text, SentenceSplitter(voice.language, clause_first=clause_first), prepare)
             async with aclosing(_deliver(utterance, speed, prepare if words else None)) as events:
