@@ -117,6 +117,7 @@ class _Utterance:
         self._lines: asyncio.Queue[Any] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sounds = False
+        self._idle: asyncio.TimerHandle | None = None
 
     def start(self, text: str | Pieces, splitter: SentenceSplitter, prepare: Callable[[str], str]) -> None:
         source = _pieces(text) if isinstance(text, str) else text
@@ -140,15 +141,12 @@ class _Utterance:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self, source: Pieces, splitter: SentenceSplitter) -> None:
-        idle: asyncio.TimerHandle | None = None
-        loop = asyncio.get_running_loop()
         try:
             async for piece in source:
-                if idle is not None:
-                    idle.cancel()
+                self._forget_idle()
                 for sentence in splitter.flush() if isinstance(piece, Flush) else splitter.feed(piece):
                     await self._found.put(sentence)
-                idle = loop.call_later(IDLE_SECONDS, self._flush_idle, splitter)
+                self._await_idle(splitter)
             for sentence in splitter.flush():
                 await self._found.put(sentence)
             await self._found.put(_END)
@@ -159,16 +157,23 @@ class _Utterance:
             self._lines.put_nowait(_Failure(EngineFailed("the source of the text was cancelled")))
             raise
         finally:
-            if idle is not None:
-                idle.cancel()
+            self._forget_idle()
             if hasattr(source, "aclose"):
                 await source.aclose()
 
+    def _await_idle(self, splitter: SentenceSplitter) -> None:
+        self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._flush_idle, splitter)
+
+    def _forget_idle(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+
     def _flush_idle(self, splitter: SentenceSplitter) -> None:
-        # A full queue means that there is enough to say; waiting here is not possible, and not needed.
-        if not self._found.full():
-            for sentence in splitter.idle():
-                self._found.put_nowait(sentence)
+        if self._found.full():  # there is enough to say for now
+            self._await_idle(splitter)
+            return
+        for sentence in splitter.idle():
+            self._found.put_nowait(sentence)
 
     async def _submit(self, prepare: Callable[[str], str]) -> None:
         index = 0
