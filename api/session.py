@@ -106,14 +106,26 @@ class Session(ABC, Generic[J]):
 
     async def _serve(self) -> None:
         tasks = [asyncio.create_task(work) for work in (self._read(), self._speak_all(), self._send_all())]
+        *makers, sending = tasks
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if any(task.exception() for task in done):
+                await cancel(*makers)
+                await self._all_sent(sending)
         finally:
             await cancel(*tasks)
             for _ in range(self._waiting.qsize()):
                 metrics.refused(self.route, Cancelled())
         for task in done:
             task.result()
+
+    async def _all_sent(self, sending: asyncio.Task[None]) -> None:
+        """So that a fault is not told in the middle of something; or nobody is there any more."""
+        sent = asyncio.create_task(self._outbox.join())
+        try:
+            await asyncio.wait({sent, sending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel(sent)
 
     async def _read(self) -> None:
         await self._unless_refused(self.begin())
@@ -159,6 +171,7 @@ class Session(ABC, Generic[J]):
         while frames := await self._outbox.get():
             for frame in frames:
                 await (self.socket.send_bytes(frame) if isinstance(frame, bytes) else self.socket.send_text(frame))
+            self._outbox.task_done()
         await self.socket.close(*self._farewell)
 
     async def _end(self, error: Exception) -> None:

@@ -22,7 +22,7 @@ VOICES = (Voice("v", "m", "en", 24000, word_times=True), Voice("mute", "m", "en"
 
 
 class Engine:
-    """A moment of audio for every word, a bug for a sentence that says bug, an error for fail, and nothing at all for wait."""
+    """A moment of audio for every word but fail, which is an error, and bug, which is one; nothing at all for a sentence with wait."""
 
     concurrency = 2
 
@@ -35,14 +35,14 @@ class Engine:
     async def synthesize(self, job: SpeechJob) -> AsyncIterator[Audio]:
         self.jobs.append(job)
         self.begun.set()
-        if "bug" in job.text:
-            raise ZeroDivisionError("secret")
         if "wait" in job.text:
             await asyncio.Event().wait()
         rate = next(voice.rate for voice in VOICES if voice.id == job.voice)
         for number, word in enumerate(job.text.split()):
             if "fail" in word:
                 raise EngineFailed("on purpose")
+            if "bug" in word:
+                raise ZeroDivisionError("secret")
             await asyncio.sleep(0)
             told = (Word(word, number / 10, (number + 1) / 10),) if job.voice == "v" else ()
             yield Audio(np.full(rate // 10, sum(word.encode()), np.int16), rate, told)
