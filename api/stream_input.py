@@ -53,8 +53,9 @@ class InputSession(StreamSession):
 
     def __init__(self, runtime: Runtime, websocket: WebSocket, voice: str) -> None:
         super().__init__(runtime, websocket)
-        self._asked = {"voice": voice, "output_format": "mp3_44100_128", **websocket.query_params}
+        self._asked = {"output_format": "mp3_44100_128", **websocket.query_params, "voice": voice}
         self._letters = Letters()
+        self._ended = False
 
     async def begin(self) -> None:
         try:
@@ -66,11 +67,15 @@ class InputSession(StreamSession):
             await self.send(self.refusal(error))
             await self.hang_up(error)
 
-    async def take(self, frame: str | None) -> None:
+    async def understand(self, frame: str) -> None:
         message = _parse(frame)
+        if self._ended:
+            _check_nothing(message.text)
+            return
         if message.voice_settings and message.voice_settings.speed and self.open is None:
             self.options = _changed(self.options, speed=message.voice_settings.speed)
         if not message.text:
+            self._ended = True
             await self.obey(messages.End(type="end"))
             return
         await self.obey(messages.Text(type="text", text=message.text))
@@ -113,9 +118,15 @@ def _changed(options: Options, **changes: Any) -> Options:
         raise errors.explain_validation(error.errors()) from error
 
 
-def _parse(frame: str | None) -> Input:
+def _check_nothing(text: str) -> None:
+    """Blanks and a second end say nothing."""
+    if text.strip():
+        raise InvalidInput("the text has ended: expected nothing after it. Open another socket for another text.", param="text")
+
+
+def _parse(frame: str) -> Input:
     try:
-        return Input.model_validate(orjson.loads(frame or ""))
+        return Input.model_validate(orjson.loads(frame))
     except orjson.JSONDecodeError as error:
         raise InvalidInput(f'got what is not JSON ({error}): expected {{"text": "..."}}.') from error
     except ValidationError as error:

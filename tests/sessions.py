@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,7 +52,7 @@ class Engine:
 class Client:
     """The other end of a session that runs in a task."""
 
-    def __init__(self, engine: Engine, kind: type[Session[Any]], **speech: Any) -> None:
+    def __init__(self, engine: Engine, kind: Callable[[Any, WebSocket], Session[Any]], **speech: Any) -> None:
         self._there: asyncio.Queue[Any] = asyncio.Queue()
         self._back: asyncio.Queue[Any] = asyncio.Queue()
         self._there.put_nowait({"type": "websocket.connect"})
@@ -61,7 +61,7 @@ class Client:
         runtime: Any = SimpleNamespace(settings=Settings.model_validate({"speech": speech}), require_speech=lambda: parts)
         self.reads = asyncio.Event()
         self.reads.set()
-        socket = WebSocket({"type": "websocket", "fireside.request_id": "id"}, self._there.get, self._take)
+        socket = WebSocket({"type": "websocket", "fireside.request_id": "id", "query_string": b""}, self._there.get, self._take)
         self.session = asyncio.create_task(kind(runtime, socket).run())
 
     async def _take(self, message: Any) -> None:

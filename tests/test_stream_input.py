@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from functools import partial
 from typing import Any
 
 import av
@@ -13,7 +14,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from api import metrics
+from api.stream_input import InputSession
 from tests.servers import Server
+from tests.sessions import Client, Engine
 
 pytestmark = pytest.mark.anyio
 FIRST = {"text": " ", "voice_settings": {"stability": 0.5, "similarity_boost": 0.8, "speed": 1.0}, "xi_api_key": "key"}
@@ -25,7 +29,7 @@ async def answers(server: Server, *said: Any, voice: str = "alloy", query: str =
     address = f"{server.url.replace('http', 'ws')}/v1/text-to-speech/{voice}/stream-input"
     async with connect(f"{address}?model_id=eleven_flash_v2_5&{query}") as ws:
         for message in said:
-            await ws.send(json.dumps(message))
+            await ws.send(message if isinstance(message, bytes) else json.dumps(message))
         with pytest.raises(ConnectionClosed) as closed:
             while True:
                 found.append(json.loads(await ws.recv()))
@@ -61,7 +65,7 @@ async def test_characters_are_aligned_within_their_answer(server: Server) -> Non
 
 
 async def test_the_usual_format_is_mp3(server: Server) -> None:
-    found = await answers(server, FIRST, {"text": "Hello there.", "flush": True}, {"text": ""}, query="")
+    found = await answers(server, FIRST, {"text": "Hello there.", "flush": True}, {"text": ""}, query="voice=bob")
     with av.open(io.BytesIO(audio(found))) as file:
         assert file.streams.audio[0].rate == 44100
 
@@ -81,7 +85,31 @@ async def test_what_it_cannot_do_is_told_and_the_socket_closed(server: Server, w
     assert told in refusal["message"]
 
 
+async def test_a_refused_socket_is_one_refused_request() -> None:
+    def counted() -> list[float]:
+        return [metrics.requests.labels(InputSession.route, outcome)._value.get() for outcome in ("voice_not_found", "cancelled")]
+
+    refused, cancelled = counted()
+    client = Client(Engine(), partial(InputSession, voice="bob"))
+    for message in (FIRST, {"text": "Hello. "}):
+        client.send(json.dumps(message))
+    assert "unknown voice 'bob'" in (await client.event())["message"]
+    assert (await client.message())["code"] == 1007
+    await client.session
+    assert counted() == [refused + 1, cancelled]
+
+
+async def test_what_comes_after_the_end_is_refused() -> None:
+    client = Client(Engine(), partial(InputSession, voice="v"))
+    for text in ("Please wait.", "", "", " ", "More."):
+        client.send(json.dumps({"text": text}))
+    assert "the text has ended" in (await client.event())["message"]
+    client.leave()
+    await client.session
+
+
 async def test_a_bad_message_is_told_and_the_socket_lives(server: Server) -> None:
-    found = await answers(server, FIRST, {"words": "Hello"}, {"text": "Hello."}, {"text": ""})
+    found = await answers(server, FIRST, {"words": "Hello"}, b"\x00", {"text": "Hello."}, {"text": ""})
     assert "text: Field required" in found[0]["message"]
+    assert "got a binary frame" in found[1]["message"]
     assert audio(found)
