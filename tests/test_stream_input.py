@@ -59,7 +59,7 @@ async def test_characters_are_aligned_within_their_answer(server: Server) -> Non
             starts += [clock + start / 1000 for start in aligned["charStartTimesMs"]]
             assert len(aligned["chars"]) == len(aligned["charStartTimesMs"]) == len(aligned["charDurationsMs"])
         clock += len(base64.b64decode(answer["audio"])) / 2 / 24000
-    assert chars == " It costs $5 now. And more"
+    assert chars == " It costs $5 now. And more."
     assert starts == sorted(starts)
     assert starts[chars.index("$")] == pytest.approx(len("It costs ") * 0.06, abs=0.01)
 
