@@ -31,7 +31,7 @@ class VoiceSettings(BaseModel):
 class Input(BaseModel):
     """Other fields, such as keys, schedules and the settings of their voices, have no effect."""
 
-    text: str
+    text: str | None = None
     flush: bool = False
     voice_settings: VoiceSettings | None = None
 
@@ -70,15 +70,16 @@ class InputSession(StreamSession):
     async def understand(self, frame: str) -> None:
         message = _parse(frame)
         if self._ended:
-            _check_nothing(message.text)
+            _check_nothing(message.text or "")
             return
         if message.voice_settings and message.voice_settings.speed and self.open is None:
             self.options = _changed(self.options, speed=message.voice_settings.speed)
-        if not message.text:
+        if message.text == "":
             self._ended = True
             await self.obey(messages.End(type="end"))
             return
-        await self.obey(messages.Text(type="text", text=message.text))
+        if message.text:
+            await self.obey(messages.Text(type="text", text=message.text))
         if message.flush:
             await self.obey(messages.Flush(type="flush"))
 
@@ -126,8 +127,11 @@ def _check_nothing(text: str) -> None:
 
 def _parse(frame: str) -> Input:
     try:
-        return Input.model_validate(orjson.loads(frame))
+        message = Input.model_validate(orjson.loads(frame))
     except orjson.JSONDecodeError as error:
         raise InvalidInput(f'got what is not JSON ({error}): expected {{"text": "..."}}.') from error
     except ValidationError as error:
         raise errors.explain_validation(error.errors()) from error
+    if message.text is None and not message.flush:
+        raise InvalidInput(f'expected {{"text": "..."}} or {{"flush": true}}; got neither in {frame[:200]!r}', param="text")
+    return message
