@@ -78,7 +78,7 @@ class InputSession(StreamSession):
             self._ended = True
             await self.obey(messages.End(type="end"))
             return
-        if message.text:
+        if message.text and (message.text.strip() or self.open):  # the blank that opens the socket is no text yet
             await self.obey(messages.Text(type="text", text=message.text))
         if message.flush:
             await self.obey(messages.Flush(type="flush"))

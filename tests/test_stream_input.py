@@ -45,7 +45,7 @@ def audio(found: list[dict[str, Any]]) -> bytes:
 async def test_a_text_in_pieces_is_spoken_and_the_socket_closed(server: Server) -> None:
     pieces = [{"text": "Hello ", "try_trigger_generation": True}, {"text": "there. It is "}, {"text": "late. "}, {"text": ""}]
     found = await answers(server, FIRST, *pieces)
-    body = {"model": "tts-1", "input": " Hello there. It is late. ", "response_format": "pcm"}
+    body = {"model": "tts-1", "input": "Hello there. It is late. ", "response_format": "pcm"}
     assert audio(found) == httpx.post(f"{server.url}/v1/audio/speech", json=body).content
     assert found[-1] == {"audio": None, "isFinal": True}
 
@@ -59,7 +59,7 @@ async def test_characters_are_aligned_within_their_answer(server: Server) -> Non
             starts += [clock + start / 1000 for start in aligned["charStartTimesMs"]]
             assert len(aligned["chars"]) == len(aligned["charStartTimesMs"]) == len(aligned["charDurationsMs"])
         clock += len(base64.b64decode(answer["audio"])) / 2 / 24000
-    assert chars == " It costs $5 now. And more."
+    assert chars == "It costs $5 now. And more."
     assert starts == sorted(starts)
     assert starts[chars.index("$")] == pytest.approx(len("It costs ") * 0.06, abs=0.01)
 
@@ -85,18 +85,28 @@ async def test_what_it_cannot_do_is_told_and_the_socket_closed(server: Server, w
     assert told in refusal["message"]
 
 
-async def test_a_refused_socket_is_one_refused_request() -> None:
-    def counted() -> list[float]:
-        return [metrics.requests.labels(InputSession.route, outcome)._value.get() for outcome in ("voice_not_found", "cancelled")]
+def counted(*outcomes: str) -> list[float]:
+    return [metrics.requests.labels(InputSession.route, outcome)._value.get() for outcome in outcomes]
 
-    refused, cancelled = counted()
+
+async def test_a_refused_socket_is_one_refused_request() -> None:
+    refused, cancelled = counted("voice_not_found", "cancelled")
     client = Client(Engine(), partial(InputSession, voice="bob"))
     for message in (FIRST, {"text": "Hello. "}):
         client.send(json.dumps(message))
     assert "unknown voice 'bob'" in (await client.event())["message"]
     assert (await client.message())["code"] == 1007
     await client.session
-    assert counted() == [refused + 1, cancelled]
+    assert counted("voice_not_found", "cancelled") == [refused + 1, cancelled]
+
+
+async def test_a_socket_that_was_opened_ahead_and_not_used_is_no_request() -> None:
+    before = counted("ok", "cancelled")
+    client = Client(Engine(), partial(InputSession, voice="v"))
+    client.send(json.dumps(FIRST))
+    client.leave()
+    await client.session
+    assert counted("ok", "cancelled") == before
 
 
 async def test_a_flush_may_come_alone() -> None:
