@@ -118,6 +118,10 @@ class Speech(Part):
     """Where speech runs; auto is cuda where there is one."""
     threads: int = Field(1, ge=1)
     """Sentences that are made at once on a CPU, each on a thread of its own. A GPU makes as many at once as it does best, by trial."""
+    copies: int = Field(2, ge=1)
+    """Sentences that an XTTS model makes at once; more wait. They share its weights; each takes up to 0.3 GiB from memory.margin_gib."""
+    agreed_terms: tuple[str, ...] = ()
+    """Licences whose terms you have read and agree to, where weights ask for that: CPML for XTTS (https://tts-hub.github.io/cpml)."""
     default_voice: str = ""
     """Voice for clients that name none, or an alias that stands for none; empty is the first voice loaded."""
     concurrency: int = Field(16, ge=1)

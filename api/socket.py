@@ -15,7 +15,7 @@ from api import errors, metrics
 from api.runtime import Runtime
 from api.session import Job, Session
 from api.sound import Sound, SoundEvent, encoded
-from api.utterance import Delivery, check_text, utter
+from api.utterance import Delivery, check_language, check_text, utter
 from models.base import Voice
 from models.errors import FiresideError, InvalidInput
 from voice.encode import Format, ThreadedEncoder
@@ -109,7 +109,9 @@ class TextSession(Session[Text]):
         self.enqueue(Text(text, options))
 
     def _voice(self, options: Options) -> Voice:
-        return self.runtime.require_speech()[0].find(options.voice)
+        voice = self.runtime.require_speech()[0].find(options.voice)
+        check_language(voice, options.language)
+        return voice
 
     async def speak(self, job: Text) -> None:
         with metrics.speech(self.route) as timeline:

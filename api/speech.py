@@ -18,7 +18,7 @@ from api.metrics import SpokenTimeline
 from api.runtime import Runtime
 from api.sound import Sound, encoded, word
 from api.streaming import Stream
-from api.utterance import Delivery, check_text, check_words, utter
+from api.utterance import Delivery, check_language, check_text, check_words, utter
 from models.base import Scope, Voice
 from models.errors import InvalidInput
 from voice.encode import CONTENT_TYPES, Format, ThreadedEncoder
@@ -62,6 +62,7 @@ def router(runtime: Runtime) -> APIRouter:
         catalog, _ = runtime.require_speech()
         voice = catalog.find(_voice_name(wanted.voice), wanted.model)
         check_text(wanted.input, runtime.settings.speech.max_chars)
+        check_language(voice, wanted.language)
         _check_timestamps(wanted, voice)
         if wanted.stream_format == "audio":
             return Stream(_audio(runtime, wanted, voice, request.scope), media_type=CONTENT_TYPES[wanted.response_format])
@@ -150,6 +151,7 @@ def _describe(voice: Voice) -> dict[str, Any]:
         "object": "voice",
         "model": voice.model,
         "language": voice.language,
+        "languages": voice.languages or (voice.language,),
         "licence": voice.licence,
         "description": voice.description,
         "sample_rate": voice.rate,

@@ -19,7 +19,7 @@ from api.runtime import Runtime
 from api.session import Job, Session
 from api.sound import Sound, SoundEvent, encoded, word
 from api.stream_messages import ClientMessage, Options
-from api.utterance import check_words, utter
+from api.utterance import check_language, check_words, utter
 from models.base import Voice
 from models.errors import FiresideError, InvalidInput
 from voice.encode import ThreadedEncoder
@@ -154,6 +154,7 @@ class StreamSession(Session[Utterance]):
 
     def _voice(self, options: Options) -> Voice:
         voice = self.runtime.require_speech()[0].find(options.voice, options.model)
+        check_language(voice, options.language)
         if options.words:
             check_words(voice, "words")
         return voice
@@ -216,7 +217,7 @@ class StreamSession(Session[Utterance]):
     async def _tell_options(self, kind: Literal["ready", "configured"]) -> None:
         voice = self._voice(self.options)
         rate = self._encoder(self.options, voice).output_rate
-        known = {"model": voice.model, "voice": voice.id, "language": voice.language, "sample_rate": rate}
+        known = {"model": voice.model, "voice": voice.id, "language": self.options.language or voice.language, "sample_rate": rate}
         await self._say(messages.Ready(type=kind, **{**self.options.model_dump(), **known}))
 
     async def _say(self, message: BaseModel) -> None:

@@ -33,6 +33,8 @@ class Delivery(BaseModel):
     """The same seed, text, voice and speed give the same audio."""
     normalize: bool = True
     """Read numbers, dates, abbreviations and the like as a person would."""
+    language: str = ""
+    """One of the languages of a voice that has several, as BCP 47; without it, the voice's own."""
 
     def changed(self, change: BaseModel) -> Self:
         """With what `change` has been given of these options; the others stay."""
@@ -60,6 +62,19 @@ def check_words(voice: Voice, param: str) -> None:
         raise InvalidInput(f"{param}: the voice {voice.id} does not know when its words are heard. Leave it out.", param=param)
 
 
+def check_language(voice: Voice, language: str) -> None:
+    known = voice.languages or (voice.language,)
+    if language and _primary(language) not in map(_primary, known):
+        raise InvalidInput(
+            f"language: the voice {voice.id} does not speak {language!r}. Expected {', '.join(known)}, or none for {voice.language}.",
+            param="language",
+        )
+
+
+def _primary(language: str) -> str:
+    return language.lower().split("-")[0]
+
+
 async def utter(
     runtime: Runtime,
     text: str | Pieces,
@@ -83,8 +98,9 @@ async def utter(
         scheduler=scheduler,
         lookahead=runtime.settings.speech.lookahead,
         normalize=delivery.normalize,
+        language=delivery.language,
         # Text that is still being written has its next clause only later: why wait for it.
-        clause_first=not isinstance(text, str) or _begins_long(text, voice.language),
+        clause_first=not isinstance(text, str) or _begins_long(text, delivery.language or voice.language),
         words=words,
     )
     async with aclosing(events):

@@ -10,7 +10,9 @@ import typer
 
 from commands import show, weights
 from commands.options import Profile, commands
+from models import terms
 from models.errors import WeightsError
+from models.imports.coqui import Agree
 from models.imports.files import builder_for
 from models.imports.hub import HubBuilder
 from models.manifest import StoredModel
@@ -51,7 +53,7 @@ def pull(
     if model not in settings.weights and not coqui_slug(model) and HUB_ID.fullmatch(model):
         take(settings, name or model.split("/")[1], HubBuilder(model, revision, licence), replace)
         return
-    take(settings, name or name_of(model), weights.source(settings, model, ask_terms), replace)
+    take(settings, name or name_of(model), weights.source(settings, model, consent(settings)), replace)
 
 
 @app.command("import")
@@ -89,8 +91,10 @@ def prepare(profile: Profile = None) -> None:
         name = state.need.model
         if state.folder:
             show.say(f"{name}: ready in {state.folder}")
-        else:
-            take(settings, name_of(name), weights.source(settings, name, ask_terms), replace=False)
+        elif state.agreed:
+            take(settings, name_of(name), weights.source(settings, name, consent(settings)), replace=False)
+    if faults := [state.fault for state in weights.states(settings) if state.fault]:
+        raise WeightsError("\n".join(faults))
 
 
 @app.command()
@@ -120,11 +124,15 @@ def default_name(path: Path) -> str:
     return stem
 
 
-def ask_terms(terms: str) -> bool:
-    """Asked on the terminal; without one the answer is no."""
-    if not show.console.is_terminal:
-        return False
-    return typer.confirm(f"The model's terms are at {terms}. Have you read them, and do you agree?")
+def consent(settings: Settings) -> Agree:
+    """The configuration's word; without it, asked on the terminal, and without one the answer is no."""
+
+    def agree(at: str) -> bool:
+        if terms.agreed(terms.CPML, settings.speech.agreed_terms):
+            return True
+        return show.console.is_terminal and typer.confirm(f"The model's terms are at {at}. Have you read them, and do you agree?")
+
+    return agree
 
 
 def _fault(store: Store, name: str, deep: bool) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.errors import WeightsError
+from models import loader, terms
+from models.errors import TermsNotAgreed, WeightsError
 from models.imports.coqui import Agree, CoquiBuilder, disagree
 from models.imports.hub import HubBuilder
 from models.imports.package import from_package
 from models.manifest import Kind, StoredModel
-from models.store import Builder, Store, check_origin, coqui_slug
+from models.store import Builder, Store, check_origin, coqui_slug, name_of
 from settings import CoquiName, Hub, Origin, Package, Settings, load, profiles
 
 
@@ -25,11 +26,15 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`folder` where the model is there and whole; else `fault` says why not and which command gets it."""
+    """`folder` where the model is there and whole; else `fault` says why not and which command gets it.
+
+    One that only the profile keeps from being used has no command: `agreed` is false.
+    """
 
     need: Need
     folder: Path | None = None
     fault: str = ""
+    agreed: bool = True
 
 
 def store_of(settings: Settings) -> Store:
@@ -48,17 +53,20 @@ def states(settings: Settings) -> tuple[State, ...]:
 
 def _state(settings: Settings, need: Need) -> State:
     try:
-        return State(need, folder=_folder(settings, need))
+        return State(need, folder=folder(settings, need))
     except WeightsError as error:
-        return State(need, fault=str(error))
+        return State(need, fault=str(error), agreed=not isinstance(error, TermsNotAgreed))
 
 
-def _folder(settings: Settings, need: Need) -> Path:
+def folder(settings: Settings, need: Need) -> Path:
+    """Where the model lies. Raises WeightsError for one that is missing or broken, or whose terms are not agreed to."""
     store = store_of(settings)
-    folder = store.path(need.model)
-    if folder.parent == store.root:
-        _check_stored(store.get(folder.name), need, settings.weights.get(need.model))
-    return folder
+    path = store.path(need.model)
+    if path.parent == store.root:
+        _check_stored(store.get(path.name), need, settings.weights.get(need.model))
+    if need.kind == "speech":
+        terms.check(name_of(need.model), path, loader.licence(settings, need.model), settings.speech.agreed_terms)
+    return path
 
 
 def _check_stored(model: StoredModel, need: Need, origin: Origin | None) -> None:

@@ -74,6 +74,8 @@ class Voice:
     """Samples per second of what the engine makes."""
     licence: str = "unknown"
     description: str = ""
+    languages: tuple[str, ...] = ()
+    """All that it speaks, where a job can ask for another than its own."""
     word_times: bool = False
     """Whether its audio carries the times of its words."""
 
@@ -91,6 +93,8 @@ class SpeechJob:
     speed: float = 1.0
     """1 is the voice's own pace, 2 twice as fast."""
     seed: int | None = None
+    language: str = ""
+    """One of the voice's languages; "" is its own."""
     plays_at: float | None = None
     """When its owner will have played all before it, by time.monotonic(), which a machine's processes share; None: it hears nothing yet."""
 

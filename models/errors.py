@@ -3,6 +3,7 @@
 FiresideError
 ├── SettingsError          the configuration cannot be used
 ├── WeightsError           a model's files are missing or broken
+│   └── TermsNotAgreed     they are there, and the configuration does not agree to their terms
 ├── InvalidInput           the client's fault: what was expected, what came, what to do
 │   ├── ContextTooLong
 │   ├── UnknownModel
@@ -29,6 +30,10 @@ class SettingsError(FiresideError):
 
 
 class WeightsError(FiresideError):
+    pass
+
+
+class TermsNotAgreed(WeightsError):
     pass
 
 

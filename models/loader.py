@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from models import devices
+from models import devices, terms
 from models.base import SpeechEngine, TextEngine
 from models.host import EngineHost
 from models.memory import vllm_share
@@ -59,11 +59,14 @@ def _worker(renderer: str, config: dict[str, Any] | Callable[[], dict[str, Any]]
 
 def _coqui(settings: Settings) -> dict[str, Any]:
     store, speech = Store(settings.root / "models"), settings.speech
-    models = [{"name": name_of(model), "path": str(store.path(model)), "licence": _licence(settings, model)} for model in speech.models]
-    return {"models": models, "device": speech.device, "threads": speech.threads}
+    models = [{"name": name_of(model), "path": str(store.path(model)), "licence": licence(settings, model)} for model in speech.models]
+    for model in models:
+        terms.check(model["name"], Path(model["path"]), model["licence"], speech.agreed_terms)
+    voices = str(settings.root / "voices")
+    return {"models": models, "device": speech.device, "threads": speech.threads, "copies": speech.copies, "voices": voices}
 
 
-def _licence(settings: Settings, model: str) -> str:
+def licence(settings: Settings, model: str) -> str:
     """The profile's word, or what the import found."""
     origin = settings.weights.get(model)
     told = origin.licence if origin else "unknown"

@@ -164,7 +164,7 @@ class WorkerProcess:
     def _hand_out(self, frame: wire.Frame) -> None:
         head = frame.head
         if head["kind"] == "ready":
-            self._loaded.set_result(Ready(tuple(Voice(**voice) for voice in head["voices"]), head["device"]))
+            self._loaded.set_result(Ready(tuple(map(_voice, head["voices"])), head["device"]))
         elif "id" not in head:
             self._loaded.set_exception(_error(head))
         elif inbox := self._inboxes.get(head["id"]):
@@ -229,6 +229,10 @@ def _audio(item: wire.Frame | EngineFailed) -> Audio | None:
         return None
     words = tuple(Word(*word) for word in item.head["words"])
     return Audio(np.frombuffer(item.body, np.int16), int(item.head["rate"]), words)
+
+
+def _voice(told: dict[str, Any]) -> Voice:
+    return Voice(**told | {"languages": tuple(told["languages"])})
 
 
 def _error(head: dict[str, Any]) -> errors.FiresideError:

@@ -194,10 +194,7 @@ class Store:
             if not build.resumable or not any(folder.iterdir()):
                 shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, ImportError):
-                raise WeightsError(
-                    f"this needs a library that is not installed here ({error}): use .venv/cpu/bin/fireside, or .venv/gpu/bin/fireside "
-                    "on a GPU machine (`make serve` makes them)"
-                ) from error
+                raise missing_library(error) from error
             raise
 
     def _swap_in(self, folder: Path, name: str) -> None:
@@ -224,6 +221,13 @@ class Store:
                 progress("waiting for another process that makes the same model", 0, 0)
                 fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+def missing_library(error: ImportError) -> WeightsError:
+    return WeightsError(
+        f"this needs a library that is not installed here ({error}): use .venv/cpu/bin/fireside, or .venv/gpu/bin/fireside "
+        "on a GPU machine (`make serve` makes them)"
+    )
 
 
 def coqui_home() -> Path:

@@ -22,6 +22,7 @@ from models import devices
 from models.devices import GPU
 from models.imports.files import builder_for
 from models.memory import GIB
+from tests.test_clones import recording
 from tests.test_import_folder import coqui_folder, text_folder
 
 ROOT = Path(__file__).parent.parent
@@ -260,3 +261,46 @@ def test_the_command_line_loads_no_engine() -> None:
     heavy = {"torch", "vllm", "TTS", "transformers", "onnx", "bentoml", "huggingface_hub"}
     code = f"import sys, cli; print(sorted({heavy!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def xtts(folder: Path, licence: str = "") -> Path:
+    """A profile that speaks with what could be XTTS."""
+    (folder / "xtts").mkdir()
+    (folder / "xtts" / "config.json").write_text(json.dumps({"model": "xtts", "audio": {"sample_rate": 22050}, "languages": ["en", "de"]}))
+    (folder / "xtts" / "model.pth").write_bytes(b"weights")
+    weights = {"mine": {"coqui": "tts_models/multilingual/multi-dataset/xtts_v2", "licence": licence}} if licence else {}
+    models = ["mine" if licence else str(folder / "xtts")]
+    return profile(folder, weights=weights, text={"engine": "none"}, speech={"engine": "coqui", "models": models})
+
+
+def test_terms_are_agreed_to_in_the_profile_and_nowhere_else(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = xtts(tmp_path)
+    monkeypatch.setenv("COQUI_TOS_AGREED", "1")
+    refused = run("check", "--profile", path)
+    assert refused.exit_code == 1
+    for part in ("Coqui Public Model License", "https://tts-hub.github.io/cpml", "speech.agreed_terms: [CPML]"):
+        assert part in refused.stderr
+    assert "speech.agreed_terms" in run("models", "prepare", "--profile", path).stderr
+    monkeypatch.setenv("FIRESIDE_SPEECH__AGREED_TERMS", '["CPML"]')
+    assert "agreed_terms" not in run("check", "--profile", path).stderr
+
+
+@pytest.mark.parametrize(("licence", "exit_code"), [("unknown", 1), ("CPML", 1), ("Apache-2.0", 0)])
+def test_weights_of_the_same_kind_may_be_under_other_terms(run: Run, tmp_path: Path, licence: str, exit_code: int) -> None:
+    path = xtts(tmp_path, licence)
+    assert run("models", "import", tmp_path / "xtts", "--name", "mine").exit_code == 0
+    assert "en, de" in run("voices", "list").stdout
+    prepared = run("models", "prepare", "--profile", path)
+    assert (prepared.exit_code, "agreed_terms" in prepared.stderr) == (exit_code, bool(exit_code))
+
+
+def test_a_voice_is_kept_for_the_models_to_come(run: Run, home: Path, tmp_path: Path) -> None:
+    recording(tmp_path / "long.wav", 31)
+    cloned = run("voices", "clone", "ann", tmp_path / "long.wav", "--language", "de")
+    assert cloned.exit_code == 0, cloned.output
+    assert "its first 30 s are used" in cloned.stdout
+    assert (home / "voices" / "ann" / "reference.wav").is_file()
+    assert "cloned from" in run("voices", "list").stdout
+    again = run("voices", "clone", "ann", tmp_path / "long.wav")
+    assert (again.exit_code, "--replace" in again.stderr) == (1, True)
+    assert "cannot name a voice" in run("voices", "clone", "../ann", tmp_path / "long.wav").stderr

@@ -8,161 +8,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tables import table
 from voice.normalize import normalize
 
-ENGLISH = {
-    # numbers
-    "7 cats and 1,024 dogs": "seven cats and one thousand and twenty-four dogs",
-    "98.6": "ninety-eight point six",
-    "3.10": "three point one zero",
-    "-5 and .5": "minus five and point five",
-    "007": "zero zero seven",
-    "12345678901234567": "one two three four five six seven eight nine zero one two three four five six seven",
-    "1st, 22nd and 103rd": "first, twenty-second and one hundred and third",
-    "pages 10-20": "pages ten to twenty",
-    "3–5 minutes": "three to five minutes",
-    "1/2 cup, 3/4 and 2½": "one half cup, three quarters and two and one half",
-    "50% or 12.5 %": "fifty percent or twelve point five percent",
-    "mp3, 3D and GPT-4": "mp three, three D and GPT four",
-    "No. 5, #7, p. 3": "number five, number seven, page three",
-    "5'10\" tall": "five foot ten tall",
-    # years, dates, times
-    "in 1999": "in nineteen ninety-nine",
-    "in 2005 and 2024": "in two thousand five and twenty twenty-four",
-    "the 1990s": "the nineteen nineties",
-    "2024-05-06": "May sixth, twenty twenty-four",
-    "5/6/2024": "May sixth, twenty twenty-four",
-    "on May 5, 2024": "on May fifth, twenty twenty-four",
-    "1 Jan. 2020": "January first, twenty twenty",
-    "at 3:30 p.m.": "at three thirty PM.",
-    "at 9:05 am": "at nine oh five AM",
-    "at 12:00": "at twelve o'clock",
-    "15:45": "fifteen forty-five",
-    "by 10am": "by ten AM",
-    # money
-    "$42.50": "forty-two dollars and fifty cents",
-    "$1.01": "one dollar and one cent",
-    "$0.99": "ninety-nine cents",
-    "£1 and €5": "one pound and five euros",
-    "$3.5 million": "three point five million dollars",
-    "5 USD": "five dollars",
-    "$1,000.50": "one thousand dollars and fifty cents",
-    "$.50 or $.05 or $.5": "fifty cents or five cents or zero point five dollars",
-    "$5-$10": "five dollars to ten dollars",
-    "US$5 and A$2": "five US dollars and two Australian dollars",
-    # spaces and the like between thousands
-    "1 000 000 people": "one million people",
-    "1 000 km or 12\u202f500 m": "one thousand kilometers or twelve thousand five hundred meters",
-    "1_000 and 2'500": "one thousand and two thousand five hundred",
-    "room 3 has 200 seats, 5 100": "room three has two hundred seats, five thousand one hundred",
-    "in 2024 100 people": "in twenty twenty-four one hundred people",
-    "555 123 4567": "five hundred and fifty-five one hundred and twenty-three four thousand five hundred and sixty-seven",
-    # seconds, or the years of a decade
-    "Wait 30s.": "Wait thirty seconds.",
-    "a 60s timeout, in 10s": "a sixty seconds timeout, in ten seconds",
-    "in the '60s, her 20s and 30s": "in the sixties, her twenties and thirties",
-    "the 60s, 70s and late 80s": "the sixties, seventies and late eighties",
-    "the late 80s, 90's and mid-2020s": "the late eighties, nineties and mid-twenty twenties",
-    "the 60s timeout": "the sixty seconds timeout",
-    "1960s cars and 80s music": "nineteen sixties cars and eighties music",
-    "100s of people, 10s of thousands": "hundreds of people, tens of thousands",
-    # durations
-    "3h 20m": "three hours twenty minutes",
-    "1h30, 1h05m, 2d 4h": "one hour thirty minutes, one hour five minutes, two days four hours",
-    "2-3h or 1h-2h": "two to three hours or one hour to two hours",
-    "1m 30s or 90 secs": "one minute thirty seconds or ninety seconds",
-    "20m away": "twenty meters away",
-    # ranges
-    "10:30-11:45": "ten thirty to eleven forty-five",
-    "10:30 – 11:45": "ten thirty to eleven forty-five",
-    "9am-5pm or 9-5pm": "nine AM to five PM or nine to five PM",
-    "3 p.m.-4 p.m.": "three PM to four PM.",
-    "May 5-7 or 5-7 May": "May fifth to seventh or May fifth to seventh",
-    "5%-10%, 5km-10km": "five percent to ten percent, five kilometers to ten kilometers",
-    # units
-    "5m, 5 m and 5M": "five meters, five meters and five million",
-    "5M-10M people": "five million to ten million people",
-    "mp3s and 5 Mb/s": "mp three s and five megabits per second",
-    "3M and a 10K run": "three M and a ten K run",
-    "5g of 5G": "five grams of five G",
-    "8gb, 10KM, 10Kg, 2 MIN": "eight gigabytes, ten kilometers, ten kilograms, two minutes",
-    "8 Gb of 5 Nm": "eight gigabits of five newton meters",
-    "3 l, 5L, 20 ML": "three liters, five liters, twenty milliliters",
-    "5 µm in 3 μs": "five micrometers in three microseconds",
-    "10 m/s²": "ten meters per second squared",
-    "6 ft 2 in": "six feet two inches",
-    "60fps at 3kΩ": "sixty frames per second at three kilohms",
-    "10 km at 60 mph": "ten kilometers at sixty miles per hour",
-    "1 kg": "one kilogram",
-    "37 °C or 98.6°F": "thirty-seven degrees Celsius or ninety-eight point six degrees Fahrenheit",
-    "16 GB at 3.2 GHz": "sixteen gigabytes at three point two gigahertz",
-    # addresses
-    "Mail a.b@c.org!": "Mail a dot b at c dot org!",
-    "See https://www.example.com/a-b?x=1.": "See example dot com slash a dash b question mark x equals one.",
-    "Visit example.com.": "Visit example dot com.",
-    "Call 555-123-4567.": "Call five five five, one two three, four five six seven.",
-    "Use v1.2.3": "Use version one point two point three",
-    "a V8 engine": "a V eight engine",
-    "V1.2, v2 and version v3": "version one point two, version two and version three",
-    # powers
-    "10³ and x²": "ten cubed and x squared",
-    "10⁻³ or 2ⁿ⁺¹": "ten to the power of minus three or two to the power of n plus one",
-    "Na⁺ at 0x1F": "Na plus at zero x one F",
-    "a²+b²": "a squared plus b squared",
-    "5 m², 2 m³": "five square meters, two cubic meters",
-    "H₂O and CO₂": "H two O and CO two",
-    "1.5e-3 and 1e6": "one point five times ten to the power of minus three and one times ten to the power of six",
-    # abbreviations
-    "Dr. and Mrs. Smith Jr.": "Doctor and Missus Smith Junior.",
-    "St. Mary on Main St.": "Saint Mary on Main Street.",
-    "fruit, e.g. apples": "fruit, for example, apples",
-    "the U.S. and D.C.": "the US and DC.",
-    "J. R. R. Tolkien": "J R R Tolkien",
-    "NASA or the FBI": "NASA or the FBI",
-    "pens, paper, etc.": "pens, paper, et cetera.",
-    # signs
-    "R&D": "R and D",
-    "2 + 2 = 4": "two plus two equals four",
-    "5 - 3": "five minus three",
-    "and/or": "and or",
-    "C# and C++": "C sharp and C plus plus",
-    "\u222b": "integral",
-    "a -> b, x != y": "a to b, x is not y",
-    "x <= 5": "x at most five",
-    "50/50, 9/11": "fifty fifty, nine eleven",
-    "1-800-555-1234": "one, eight zero zero, five five five, one two three four",
-    # angle brackets: tags, places to fill in, types, comparisons
-    "<b>bold</b>, <br/><IMG SRC='a'> x": "bold, x",
-    "x <!-- y --> z": "x z",
-    "replace <name> with yours": "replace name with yours",
-    "use vector<int> here": "use vector of int here",
-    "Map<K,V> or List<List<T>>": "Map of K, V or List of List of T",
-    "if a <b and c> d": "if a less than b and c greater than d",
-    "1<2 and a<b": "one less than two and a less than b",
-    # quotes, dashes, emoji
-    "“Hello,” she said — ‘well’ (really).": "Hello, she said, well, really.",
-    '"Stop!" he said.': "Stop! he said.",
-    "Don’t, it's the dogs'": "Don't, it's the dogs",
-    "Well... maybe…": "Well, maybe.",
-    "Fine 👍🏽 👩‍👩‍👧.": "Fine.",
-    "😀": "",
-    "What?!": "What?",
-    # markdown
-    "**Bold**, *it* and `code`": "Bold, it and code",
-    "[the link](http://a.b/c)": "the link",
-    "# Heading": "Heading",
-    "- an item": "an item",
-    "1. First": "one, First",
-    "> quoted": "quoted",
-    "| a | b |\n|---|---|\n| c | d |": "a, b, c, d",
-    "---": "",
-    "snake_case": "snake case",
-    "2 * 3": "two times three",
-    "": "",
-}
+ENGLISH = [
+    pytest.param(written, said, id=f"{subject}-{written[:30]}")
+    for subject, cases in table("english").items()
+    for written, said in cases.items()
+]
 OTHERS = {
     ("de", "Es kostet 1.234,50."): "Es kostet eintausendzweihundertvierunddreißig Komma fünf.",
     ("fr-FR", "Il y a 21 chats et 1 000 chiens."): "Il y a vingt et un chats et mille chiens.",
+    ("de", "Das kostet 3,50 € oder 1 €."): "Das kostet drei Euro fünfzig oder ein Euro.",
+    ("de", "$20 & 5 %"): "zwanzig Dollar und fünf Prozent",
+    ("fr", "Il coûte 1 200,00 €, soit 20 %."): "Il coûte mille deux cents euros, soit vingt pour cent.",
+    ("es", "Son 3,50 € y 21 °C."): "Son tres euros con cincuenta y veintiuno grados Celsius.",
+    ("it", "Costa 3,50 €."): "Costa tre euro e cinquanta.",
+    ("pt", "Custa €2,30."): "Custa dois euros e trinta.",
+    ("nl", "Het is 50% van 3,50 €."): "Het is vijftig procent van drie euro vijftig.",
+    ("ru", "Это 50 %."): "Это пятьдесят процентов.",
     ("es", "Tengo 3 gatos."): "Tengo tres gatos.",
     ("ru", "У меня 5 яблок."): "У меня пять яблок.",
     ("ja", "値段は100円です。"): "値段は百円です。",
@@ -221,14 +85,18 @@ PARTS += [
 ]
 
 
-@pytest.mark.parametrize("text", ENGLISH)
-def test_english_is_said_as_people_say_it(text: str) -> None:
-    assert normalize(text) == ENGLISH[text]
+def test_the_table_is_as_long_as_it_should_be() -> None:
+    assert len(ENGLISH) >= 200
 
 
-@pytest.mark.parametrize("text", ENGLISH)
-def test_what_is_in_words_stays(text: str) -> None:
-    assert normalize(ENGLISH[text]) == ENGLISH[text]
+@pytest.mark.parametrize(("written", "said"), ENGLISH)
+def test_english_is_said_as_people_say_it(written: str, said: str) -> None:
+    assert normalize(written) == said
+
+
+@pytest.mark.parametrize(("written", "said"), ENGLISH)
+def test_what_is_in_words_stays(written: str, said: str) -> None:
+    assert normalize(said) == said
 
 
 @pytest.mark.parametrize(("language", "text"), OTHERS)
@@ -306,6 +174,20 @@ UNITS += [
     "₂",
     "->",
     "May 5-",
+    "\\frac{",
+    "$x",
+    "St. ",
+    "Mon-",
+    "[a][",
+    "[^",
+    "+1 ",
+    "1 1/2 ",
+    "A&",
+    "x^",
+    "/",
+    "&#1",
+    "Henry I ",
+    '1" ',
 ]
 
 
@@ -315,6 +197,6 @@ def test_a_megabyte_of_digits_is_no_trouble() -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_hundred_thousand_characters_of_one_kind_are_no_trouble(unit: str) -> None:
-    said = normalize(unit * (100_000 // len(unit)))
+def test_fifty_thousand_characters_of_one_kind_are_no_trouble(unit: str) -> None:
+    said = normalize(unit * (50_000 // len(unit)))
     assert not set(said) & set("<>|`*(")

@@ -406,3 +406,12 @@ async def test_a_sentence_broken_for_its_length_has_no_pause_inside(scheduler: S
     found = await events("and on " * 60, scheduler)
     assert len(texts(found)) > 1
     assert all(event.audio.samples.all() for event in found if isinstance(event, SentenceAudio))
+
+
+async def test_another_language_than_the_voices_own_is_split_read_and_spoken_as_such() -> None:
+    engine = Engine()
+    speaking = speak("Am 3. Mai. Danke.", owner="ann", voice=VOICE, scheduler=Scheduler(engine, 8), language="de")
+    sentences = [event.spoken for event in [event async for event in speaking] if isinstance(event, SentenceStarted)]
+    assert len(sentences) == 2
+    assert "3" not in sentences[0]
+    assert {job.language for job in engine.jobs} == {"de"}

@@ -173,3 +173,15 @@ def test_voices_say_what_they_are(server: Server) -> None:
     listed = server.get("/v1/audio/voices").json()
     assert {"id", "model", "language", "licence", "sample_rate"} <= listed["data"][0].keys()
     assert "alloy" in listed["aliases"]
+
+
+def test_a_language_that_the_voice_does_not_speak_is_refused_and_its_own_is_not(server: Server) -> None:
+    body = {"model": "tts-1", "input": TEXT, "response_format": "wav"}
+    refused = httpx.post(f"{server.url}/v1/audio/speech", json={**body, "language": "de"})
+    assert refused.status_code == 400
+    assert "does not speak 'de'. Expected en" in refused.json()["error"]["message"]
+    assert httpx.post(f"{server.url}/v1/audio/speech", json={**body, "language": "en-GB"}).status_code == 200
+
+
+def test_voices_tell_their_languages(server: Server) -> None:
+    assert {tuple(voice["languages"]) for voice in httpx.get(f"{server.url}/v1/audio/voices").json()["data"]} == {("en",)}

@@ -132,7 +132,7 @@ def test_the_licence_is_the_profiles_or_what_the_import_recorded(store: Store) -
     store.add("small", Writes())
     told = {"small": Hub(hub="me/small"), "other": Hub(hub="me/other", licence="CC0-1.0")}
     settings = Settings(home=store.root.parent, weights=told)
-    licences = [loader._licence(settings, model) for model in ("small", "other", str(store.root.parent))]
+    licences = [loader.licence(settings, model) for model in ("small", "other", str(store.root.parent))]
     assert licences == ["MIT", "CC0-1.0", "unknown"]
 
 

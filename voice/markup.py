@@ -5,6 +5,7 @@ Rules and not a parser, because what comes here is one sentence, with half a tab
 
 from __future__ import annotations
 
+import html
 import re
 
 TAGS = (
@@ -28,6 +29,11 @@ RULES = [
         (r"^[ \t]*(?:>[ \t]?){1,5}", ""),
         (r"^[ \t]*[-*+•][ \t]+(?:\[[ xX]\][ \t]+)?", ""),
         (r"^[ \t]*(\d{1,3})[.)][ \t]+(?=\S)", r"\1, "),
+        (r"^[ \t]*\[\^([\w-]{1,30})\]:[ \t]*", r"\1, "),
+        (r"\[\^[\w-]{1,30}\]", ""),
+        (r"(?<=[\w.,;:!?)\"”'])[ \t]?\[\d{1,3}\](?![(\w\[])(?=[\s.,;:!?)]|$)", ""),  # a reader leaves references out
+        (r"(?<!\w)!?\[([^\[\]\n]{1,300})\]\[[^\[\]\n]{0,100}\]", r"\1"),
+        (r"\\([*_`#~>|\[\]!.+-])", r"\1"),
         (r"<(?:https?://)?(?=[^<>\s.]{1,100}+\.)([^<>\s]{3,600}+)>", r"\1"),
         (rf"</?(?:{TAGS}|{SHOUTED})(?:\s[^<>\n]{{0,200}}=[^<>\n]{{0,200}}|\s)?/?>", " "),
         (r"<!--[^\n]{0,500}?-->", " "),
@@ -40,7 +46,9 @@ RULES = [
         (r"(?<!\w)_{1,3}(?=\S)|(?<=[^\s_])_{1,3}(?!\w)", ""),
     )
 ]
-MAY_BE_MARKUP = re.compile(r"[`*_~#>|<\[\]•+-]|^[ \t]*\d{1,3}[.)]", re.MULTILINE)
+# Not every name: &alpha; stays a word.
+ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|[mn]dash|hellip|copy|reg|trade|euro|pound|deg|times|[lr][sd]quo|#x?[\da-fA-F]{1,6});")
+MAY_BE_MARKUP = re.compile(r"[`*_~#>|<\[\]•+&\\-]|^[ \t]*\d{1,3}[.)]", re.MULTILINE)
 
 
 def strip(text: str) -> str:
@@ -48,4 +56,4 @@ def strip(text: str) -> str:
         return text
     for pattern, replacement in RULES:
         text = pattern.sub(replacement, text)
-    return text
+    return ENTITY.sub(lambda match: html.unescape(match[0]), text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from voice import english, markup, numbers
+from voice import english, languages, markup, numbers
 
 SPOKEN_NAMES = {"Sm", "Sc"}
 """Unicode categories of signs that have a name worth saying: mathematics and money. Others (emoji, drawings) are not read aloud."""
@@ -14,7 +14,10 @@ JOINERS = "\u200c\u200d"
 ENDS = ".!?…。！？｡।॥؟۔"
 STOPS = "。！？｡।॥؟۔"
 
-APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "‛": "'", "\u00ad": None})
+APOSTROPHES = str.maketrans(
+    {"’": "'", "‘": "'", "ʼ": "'", "‛": "'", "‚": "'", "\u00ad": None} | dict(zip("ﬀﬁﬂﬃﬄ", ("ff", "fi", "fl", "ffi", "ffl"), strict=True))
+)
+"""Also the ligatures that books come with, and no soft hyphens."""
 QUOTES = re.compile(r"[\"“”„«»‹›「」『』《》〈〉]|(?<!\w)'|'(?!\w)")
 # A pause that is written as a dash, a bracket or three dots is a comma to a voice.
 PAUSES = re.compile(r"\s*(?:[—–―]|(?<=\s)-{1,3}(?=\s)|--+|[()\[\]{}（）【】])\s*")
@@ -41,8 +44,10 @@ def normalize(text: str, language: str = "en") -> str:
     """
     tag = re.split(r"[-_]", language)[0].lower()
     ended = text.rstrip(" \t\n\r\"'”’»)]*_`")[-1:] in ENDS
-    said = markup.strip(unicodedata.normalize("NFC", text.translate(APOSTROPHES)))
-    said = english.words(said) if tag == "en" else numbers.plain(said, tag)
+    said = unicodedata.normalize("NFC", text.translate(APOSTROPHES))
+    said = (
+        english.words(markup.strip(english.formulas(said))) if tag == "en" else numbers.plain(languages.signs(markup.strip(said), tag), tag)
+    )
     return _tidy(_known_signs(said, tag), ended=ended)
 
 

@@ -23,6 +23,12 @@ MONEY = {
     "CHF": ("Swiss franc", "Swiss francs", "rappen", "rappen"),
 }
 MONEY |= {code: MONEY[symbol] for code, symbol in (("USD", "$"), ("EUR", "€"), ("GBP", "£"), ("JPY", "¥"), ("INR", "₹"))}
+MONEY |= {
+    "CAD": ("Canadian dollar", "Canadian dollars", "cent", "cents"),
+    "AUD": ("Australian dollar", "Australian dollars", "cent", "cents"),
+}
+MONEY |= {"CNY": ("yuan", "yuan", "fen", "fen"), "RMB": ("yuan", "yuan", "fen", "fen"), "₿": ("bitcoin", "bitcoins", "cent", "cents")}
+ROMAN = {"I": 1, "V": 5, "X": 10}
 UNSPACED = {"ja", "th"}
 POINTED = {"ja", "ko", "th", "he", "ar", "fa", "te", "kn", "bn"}
 """Languages that write 1,234.5; the others that num2words knows write 1.234,5."""
@@ -75,6 +81,20 @@ def year(digits: str) -> str:
         return cardinal(digits).replace(" and ", " ")
     words: str = num2words(number, to="year")
     return words.replace("oh-", "oh ")
+
+
+def pairs(digits: str) -> str:
+    """English: 101 is one oh one, 747 seven forty-seven, 500 five hundred, 1549 fifteen forty-nine."""
+    head, tail = digits[:-2], digits[-2:]
+    if tail == "00":
+        return cardinal(digits) if len(digits) == 4 and head[-1] == "0" else f"{cardinal(head)} hundred"
+    return f"{each(head) if head[0] == '0' else cardinal(head)} {'oh ' if tail[0] == '0' else ''}{cardinal(str(int(tail)))}"
+
+
+def roman(letters: str) -> int:
+    """The value of a Roman number in capitals."""
+    values = [ROMAN[letter] for letter in letters]
+    return sum(-value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True))
 
 
 def decade(digits: str) -> str:

@@ -1,7 +1,8 @@
 """Text to sentences, whole or as it comes from a model: a thin incremental layer over sentencex, which knows the abbreviations.
 
-Every decision rests on the text from the beginning of the sentence to the first character after the place in question, and on nothing that
-comes later. So the result does not depend on how the text was cut, and the sentences joined are the text, character for character.
+Every decision rests on the text from the beginning of the sentence to the first character after the place in question (where that cannot
+tell, to the end of the next word), and on nothing that comes later. So the result does not depend on how the text was cut, and the
+sentences joined are the text, character for character.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from itertools import accumulate
 
 import sentencex
 
+from voice import stops
+
 MAX_CHARACTERS = 300
 """A longer sentence is broken at its last clause before this, so that no job is unbounded."""
 LOOK = 8
@@ -22,28 +25,34 @@ FIRST_CLAUSE, FIRST_WIDE_CLAUSE = 20, 6
 WIDE_ENDS = "。！？｡"
 SPACED_ENDS = ".!?…؟۔։።။។।॥‽"
 ENDS = SPACED_ENDS + WIDE_ENDS
-CLOSERS = "\"'”’»›)]}」』】》〉）*_`"
+CLOSERS = "\"'“”’‘«»›)]}」』】》〉）*_`"
 SHUT = re.escape(CLOSERS)
+FRENCH_CLOSER = r"(?:[ \u00a0\u202f]»(?!\w))?+"
+FOOTNOTES = r"(?:\[\^?\d{1,3}\])*+(?!\[\^?\d{0,3}\Z)"
 WIDE_CLAUSES = "、，；："
 CLAUSES = ",;:،؛—–"
 
-# Possessive (*+, ++): a megabyte of blanks must not make the search quadratic.
+# "。" ends at once; "？" may be followed by "！". Possessive (*+, ++): a megabyte of blanks must not make the search quadratic.
 PLACES = re.compile(
     rf"(?P<paragraph>\n[ \t\r]*+\n)"
-    rf"|(?P<wide>[{WIDE_ENDS}])"
-    rf"|(?P<end>(?:[{SPACED_ENDS}]++|(?<=[{WIDE_ENDS}])(?=[{SHUT}]))[{SHUT}]*+)(?P<gap>[^\S\n]*+\n?+[^\S\n]*+)(?=\S)"
+    rf"|(?P<wide>[。｡]|[！？]++(?=[^！？]))"
+    rf"|(?P<end>(?:[{SPACED_ENDS}]++|(?<=[{WIDE_ENDS}])(?=[{SHUT}]))[{SHUT}]*+{FRENCH_CLOSER}{FOOTNOTES})(?P<gap>[^\S\n]*+\n?+[^\S\n]*+)(?=\S)"
     rf"|(?P<line>\n[^\S\n]*+)(?=\S)"
-    rf"|(?P<clause>[{CLAUSES}]\s++(?=[^\W\d])|[{WIDE_CLAUSES}])"
+    rf"|(?P<clause>[{CLAUSES}][^\S\n]++(?=[^\W\d])|[{WIDE_CLAUSES}])"
 )
 CLAUSE_ENDS = re.compile(rf"\n\s*|[{CLAUSES}][{SHUT}]*\s+|[{WIDE_CLAUSES}]|[{WIDE_ENDS}]+")
+SPOKEN = re.compile(r"[^\W_]")
 BLANKS = re.compile(r"\s+")
-LIST_LINE = re.compile(r"\s*(?:#{1,6}\s|[-*+•]\s|\d{1,3}[.)]\s|>|\|)")
+LIST_LINE = re.compile(r"\s*(?:#{1,6}\s|[-*+•]\s|(?:\d{1,3}|[A-Za-z])[.)]\s|>|\||```)")
+FENCE = "```"
 LINE_MARKS = "-*+•#>|"
 ENUMERATOR = re.compile(r"[\s*_#>-]*(?:\d{1,3}|[A-Za-z])[.)]\s*")
-# Abbreviations before a number or a name that sentencex lets end a sentence.
-NEVER_LAST = re.compile(r"\b(?:approx|ca|max|min|vol|ed|dept|lt|sgt|capt|col|gen|gov|sen|rep|maj|cmdr)\.\s*$", re.IGNORECASE)
+FENCES = re.compile("```")
+QUOTED = "とっ"
+"""In Japanese they say that the quote before them is part of a sentence."""
 MARKS = re.compile(r"```|[`\"“”„«»()\[\]{}（）「」『』【】《》]")
 PAIRS = {")": "(", "]": "[", "}": "{", "）": "（", "」": "「", "』": "『", "】": "【", "》": "《", "»": "«"}
+REVERSED = {"“": "”", "»": "«"}
 
 
 class SentenceSplitter:
@@ -52,10 +61,13 @@ class SentenceSplitter:
     def __init__(self, language: str = "en", *, clause_first: bool = False) -> None:
         """`language` is BCP 47; `clause_first` lets the first fragment end at a clause, to be spoken sooner."""
         self._language = re.split(r"[-_]", language)[0].lower()
-        self._text = ""
-        self._start = 0
-        self._looked = 0
         self._clause_first = clause_first
+        self._clear()
+
+    def _clear(self) -> None:
+        self._text = ""
+        self._start = self._looked = 0
+        self._fenced = self._whole = False
 
     def feed(self, text: str) -> list[str]:
         """The sentences that this text completes."""
@@ -64,31 +76,33 @@ class SentenceSplitter:
 
     def flush(self) -> list[str]:
         """The end of the text: what is left. The splitter is as new afterwards, but for `clause_first`."""
-        rest = self._sentences() + self._rest()
-        self._text = ""
-        return rest
+        self._whole = True
+        found = self._sentences()
+        found += [self._text] if self._text else []
+        self._clear()
+        return found
 
     def idle(self) -> list[str]:
         """Nothing has come for a while: the pending text, if it looks complete. The one result that depends on how the text was cut."""
         words = self._text.rstrip()
-        if not self._whole(words) or not _closed(words, 0, len(words)) or len(words) not in self._bounds(words + " T"):
+        if not self._complete(words):
             return []
-        return self._rest()
+        pending, self._text, self._looked = self._text, "", 0
+        return [pending]
 
-    def _whole(self, words: str) -> bool:
+    def _complete(self, words: str) -> bool:
         ending = words.rstrip(CLOSERS)
         # "3." may become 3.14 with the next token.
-        return ending[-1:] in ENDS and bool(ending) and not ending[-2:-1].isdigit() and speakable(words)
-
-    def _rest(self) -> list[str]:
-        rest, self._text, self._looked = self._text, "", 0
-        return [rest] if rest else []
+        if ending[-1:] not in ENDS or not ending or ending[-2:-1].isdigit() or not speakable(words):
+            return False
+        return self._closed(len(words), MARKS) and (ending[-1] != "." or stops.ends(words, "T", self._language, whole=False) is True)
 
     def _sentences(self) -> list[str]:
         found = []
         self._start = 0
         while (end := self._next_end()) is not None:
             found.append(self._text[self._start : end])
+            self._fenced ^= found[-1].count(FENCE) % 2 == 1
             self._start = self._looked = end
             self._clause_first = False
         self._text = self._text[self._start :]
@@ -98,13 +112,20 @@ class SentenceSplitter:
     def _next_end(self) -> int | None:
         limit = self._start + MAX_CHARACTERS + LOOK
         for place in PLACES.finditer(self._text, max(self._looked, self._start), limit):
-            if self._is_end(place):
+            ended = self._is_end(place)
+            if ended is None and not self._whole:
+                return None
+            if ended:
                 return place.end()
             self._looked = place.end()
         return self._clause_end() if len(self._text) > limit else None
 
-    def _is_end(self, place: re.Match[str]) -> bool:
-        if not speakable(self._text[self._start : place.start() + 1]) or not _closed(self._text, self._start, _after_mark(place)):
+    def _is_end(self, place: re.Match[str]) -> bool | None:
+        """None while what follows is not there to tell."""
+        if self._is_inside(place) or not SPOKEN.search(self._text, self._start, place.start() + 1):
+            return False
+        # A quote or a bracket that is open at the end of a paragraph will not be closed.
+        if not self._closed(_after_mark(place), FENCES if place.lastgroup in {"paragraph", "line"} else MARKS):
             return False
         match place.lastgroup:
             case "paragraph" | "wide":
@@ -112,46 +133,50 @@ class SentenceSplitter:
             case "line":
                 return self._is_line(place.start(), place.end())
             case "clause":
-                return self._clause_first and self._is_first_clause(place)
+                return self._is_clause(place)
         return self._is_sentence(place)
 
-    def _is_line(self, newline: int, following: int) -> bool:
+    def _is_inside(self, place: re.Match[str]) -> bool:
+        """Whether it is a stop without a blank after it, in a script with blanks: 3.14, a.b."""
+        return place["gap"] == "" and self._text[place.start() - 1] not in WIDE_ENDS
+
+    def _closed(self, end: int, marks: re.Pattern[str]) -> bool:
+        return _closed(self._text, self._start, end, marks, fenced=self._fenced)
+
+    def _is_line(self, newline: int, following: int) -> bool | None:
         """Whether a line break ends a list item, a heading, a row or a lead-in: prose may be wrapped anywhere."""
         line = self._text[max(self._text.rfind("\n", self._start, newline) + 1, self._start) : newline]
-        return self._text[following] in LINE_MARKS or bool(LIST_LINE.match(line)) or line.rstrip().endswith((":", "："))
-
-    def _is_first_clause(self, place: re.Match[str]) -> bool:
-        least = FIRST_WIDE_CLAUSE if place[0] in WIDE_CLAUSES else FIRST_CLAUSE
-        return len(self._text[self._start : place.start()].strip()) >= least
-
-    def _is_sentence(self, place: re.Match[str]) -> bool:
-        if "\n" in place["gap"] and self._is_line(place.end("end") + place["gap"].index("\n"), place.end()):
+        if self._text[following] in LINE_MARKS or LIST_LINE.match(line) or line.rstrip().endswith((":", "：")):
             return True
-        if not place["gap"] and self._text[place.start() - 1] not in WIDE_ENDS:
-            return False
-        said = self._text[self._start : place.end()]
-        if ENUMERATOR.fullmatch(said) or NEVER_LAST.search(said[-12:]):
-            return False
-        first, last = place.start() - self._start, len(said)
-        following = self._text[place.end()]
-        # An opening quote or bracket would look unbalanced to sentencex: any word may stand for what it opens.
-        probe = said + (following if following.isalnum() else "T")
-        return any(first <= bound <= last for bound in self._bounds(probe))
+        ahead = self._text[following : following + len(FENCE)]
+        return True if ahead == FENCE else None if FENCE.startswith(ahead) else False
 
-    def _bounds(self, text: str) -> Iterator[int]:
-        """Where sentencex ends a sentence, the end of the text left out. Blanks belong to the sentence before them."""
-        pieces = list(sentencex.segment(self._language, text))
-        ends = accumulate(len(piece) for piece in pieces[:-1])
-        return (bound for end, piece in zip(ends, pieces, strict=False) for bound in {end, end - len(piece) + len(piece.rstrip())})
+    def _is_clause(self, place: re.Match[str]) -> bool:
+        if place[0][0] == ";" and self._language == "el":  # the Greek question mark
+            return True
+        least = FIRST_WIDE_CLAUSE if place[0] in WIDE_CLAUSES else FIRST_CLAUSE
+        return self._clause_first and len(self._text[self._start : place.start()].strip()) >= least
+
+    def _is_sentence(self, place: re.Match[str]) -> bool | None:
+        if "\n" in place["gap"] and (line := self._is_line(place.end("end") + place["gap"].index("\n"), place.end())) is not False:
+            return line
+        said, following = self._text[self._start : place.end("end")], self._text[place.end() : place.end() + stops.WORD + 1]
+        if self._text[place.start() - 1] in WIDE_ENDS:
+            return following[0] not in QUOTED
+        return not ENUMERATOR.fullmatch(said) and stops.ends(said, following, self._language, whole=self._whole)
 
     def _clause_end(self) -> int:
         """The best place to break the too long sentence at the front: the end of a sentence inside it, a clause, a blank, or anywhere."""
         text = self._text[self._start : self._start + MAX_CHARACTERS]
         least = MAX_CHARACTERS // 3
-        for ends in (self._bounds(text), _ends(CLAUSE_ENDS, text), _ends(BLANKS, text)):
+        for ends in ([] if self._fenced or FENCE in text else self._bounds(text), _ends(CLAUSE_ENDS, text), _ends(BLANKS, text)):
             if best := max((end for end in ends if least < end), default=0):
                 return self._start + best
         return self._start + _cut(text)
+
+    def _bounds(self, text: str) -> Iterator[int]:
+        """Where sentencex ends a sentence, the end of the text left out. Blanks belong to the sentence before them."""
+        return accumulate(len(piece) for piece in sentencex.segment(self._language, text)[:-1])
 
 
 def split(text: str, language: str = "en") -> list[str]:
@@ -161,19 +186,19 @@ def split(text: str, language: str = "en") -> list[str]:
 
 
 def speakable(text: str) -> bool:
-    return any(character.isalnum() for character in text)
+    return SPOKEN.search(text) is not None
 
 
 def _after_mark(place: re.Match[str]) -> int:
     return place.end("end") if place["end"] else place.start() + 1
 
 
-def _closed(text: str, start: int, end: int) -> bool:
-    """Whether no bracket, quote or code is open at `end`."""
-    opened: list[str] = []
-    for match in MARKS.finditer(text, start, end):
+def _closed(text: str, start: int, end: int, marks: re.Pattern[str], *, fenced: bool) -> bool:
+    """Whether none of the brackets, quotes or code marks is open at `end`."""
+    opened = [FENCE] if fenced else []
+    for match in marks.finditer(text, start, end):
         mark, before = match[0], text[match.start() - 1] if match.start() > start else " "
-        if opened and opened[-1] in {"```", "`"}:
+        if opened and opened[-1] in {FENCE, "`"}:
             if mark == opened[-1]:
                 opened.pop()
         elif opened and _closes(mark, opened[-1]):
@@ -186,13 +211,15 @@ def _closed(text: str, start: int, end: int) -> bool:
 def _closes(mark: str, opener: str) -> bool:
     if opener == "„":
         return mark in "“”"
-    if opener == "“":
-        return mark == "”"
+    if opener in REVERSED:
+        return mark == REVERSED[opener]
     return PAIRS.get(mark, mark) == opener
 
 
 def _opens(mark: str, before: str) -> bool:
     """A closer that closes nothing is none: a), :-), 5 inches as 5". A smiley's bracket opens nothing."""
+    if mark == "»":
+        return before.isspace()
     if mark in PAIRS or mark == "”":
         return False
     if mark in '"«':

@@ -227,29 +227,30 @@ async def speak(
     seed: int | None = None,
     lookahead: int = 3,
     normalize: bool = True,
+    language: str = "",
     clause_first: bool = False,
     words: bool = False,
 ) -> AsyncGenerator[SpeechEvent, None]:
     """Speak a text, or one that is still being written. Sentences are delivered strictly in order; up to `lookahead` are made ahead.
 
-    `normalize=False` gives the voice the text as it is; `clause_first` lets the first fragment end at a comma, to be heard sooner;
-    `words` tells when each written word is heard, if the engine tells when the spoken ones are.
+    `normalize=False` gives the voice the text as it is. `language` is another one than the voice's own. `clause_first` lets the first
+    fragment end at a comma, to be heard sooner. `words` tells when each written word is heard, if the engine tells it of spoken ones.
     Closing it cancels everything it has submitted. Raises Overloaded before the first sentence that is to be heard; an EngineFailed names
     its sentence; what the source of the text raises comes after the sentences before it.
     """
 
     def make(line: _Line) -> AsyncGenerator[Audio, None]:
-        return scheduler.synthesize(SpeechJob(owner, line.index, line.spoken, voice.id, speed, seed))
+        return scheduler.synthesize(SpeechJob(owner, line.index, line.spoken, voice.id, speed, seed, language))
 
     def prepare(sentence: str) -> str:
         if normalize:
-            return say(sentence, voice.language)
+            return say(sentence, language or voice.language)
         return sentence.strip() if speakable(sentence) else ""
 
     with ExitStack() as served:
         utterance = _Utterance(make, lambda: served.enter_context(scheduler.serving(owner)), lookahead)
         try:
-            utterance.start(text, SentenceSplitter(voice.language, clause_first=clause_first), prepare)
+            utterance.start(text, SentenceSplitter(language or voice.language, clause_first=clause_first), prepare)
             async with aclosing(_deliver(utterance, speed, prepare if words else None)) as events:
                 async for event in events:
                     yield event

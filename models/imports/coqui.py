@@ -11,14 +11,14 @@ from typing import Any
 
 from models.errors import WeightsError
 from models.imports.download import failed
-from models.imports.folder import copy_tree, finish
+from models.imports.folder import copy_tree, finish, make_portable
 from models.manifest import Card, Progress
 from models.store import Builder, coqui_slug
+from models.terms import CPML_TEXT
 
 Agree = Callable[[str], bool]
 """Shown the terms, answers whether the user agrees. Asked, never assumed."""
 
-TERMS = "https://tts-hub.github.io/cpml"
 LICENCES = {"apache 2.0": "Apache-2.0", "apache2": "Apache-2.0", "mpl": "MPL-2.0", "mpl2": "MPL-2.0", "mpl 2.0": "MPL-2.0", "mit": "MIT"}
 
 
@@ -47,16 +47,29 @@ class CoquiBuilder(Builder):
         self._ask_terms(item, target)
         progress(f"downloading {self.name}", 0, 0)
         copy_tree(_download(manager, self.name, item, target), folder, progress)
+        if vocoder := item.get("default_vocoder"):
+            self._add_vocoder(manager, vocoder, folder, progress)
         shutil.rmtree(folder / ".coqui")
         licence = str(item.get("license") or "unknown").strip()
         return finish(folder, self.source, "", self.licence if self.licence != "unknown" else LICENCES.get(licence.lower(), licence))
+
+    def _add_vocoder(self, manager: Any, name: str, folder: Path, progress: Progress) -> None:
+        """The one that Coqui itself speaks with, in `vocoder/`: the engine looks for it there."""
+        progress(f"downloading {name}", 0, 0)
+        item = manager._set_model_item(name)[0]
+        fetched = _download(manager, name, item, folder / ".coqui" / "tts" / name.replace("/", "--"))
+        copy_tree(fetched, folder / "vocoder", progress)
+        make_portable(folder / "vocoder")
 
     def _ask_terms(self, item: Any, folder: Path) -> None:
         """Coqui's manager looks for this file, and asks on its own terminal where it finds none."""
         if not item.get("tos_required"):
             return
-        if not self.agree(TERMS):
-            raise WeightsError(f"{self.name} is under terms that you have to agree to ({TERMS}): pull it from a terminal and answer there")
+        if not self.agree(CPML_TEXT):
+            raise WeightsError(
+                f"{self.name} is under terms that you have to agree to: read {CPML_TEXT}, and if you agree set speech.agreed_terms: [CPML] "
+                "in the profile, or pull it from a terminal and answer there"
+            )
         folder.mkdir(parents=True)
         (folder / "tos_agreed.txt").write_text("I have read, understood and agreed to the Terms and Conditions.", encoding="utf-8")
 

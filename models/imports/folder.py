@@ -132,11 +132,22 @@ def make_portable(folder: Path) -> dict[str, Any]:
     if speakers:
         config["speakers"] = speakers
     (folder / "config.json").write_text(json.dumps(config, indent=4, ensure_ascii=False), encoding="utf-8")
+    languages = [str(language) for language in config.get("languages") or []]
     return {
-        "language": str(config.get("phoneme_language") or ""),
-        "rate": config["audio"].get("sample_rate"),
-        "speakers": [name.strip() for name in speakers],
+        "language": str(config.get("phoneme_language") or "") or ", ".join(languages),
+        "rate": config["audio"].get("output_sample_rate") or config["audio"].get("sample_rate"),
+        "speakers": [name.strip() for name in speakers or _studio(folder)],
     }
+
+
+def _studio(folder: Path) -> list[str]:
+    """Those that come with XTTS."""
+    path = folder / "speakers_xtts.pth"
+    if not path.is_file():
+        return []
+    from models.imports.checkpoint import load_safely
+
+    return [str(name) for name in load_safely(path)]
 
 
 def _bare_names(folder: Path, part: dict[str, Any]) -> None:

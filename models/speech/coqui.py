@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,20 @@ import torch
 from numpy.typing import NDArray
 from TTS.config import load_config
 
-from models.base import Audio, SpeechJob, Voice, Word
+from models.base import Audio, Room, SpeechJob, Voice, Word
 from models.errors import EngineDied, EngineFailed, ImplausibleAudio, UnknownVoice, WeightsError
-from models.speech import phonemes
+from models.speech import phonemes, stats
 from models.speech.batches import Batches
+from models.speech.sentence import SentenceModel, Speaker
 from models.speech.silence import Trimmer
 from models.speech.vits import Tokens, VitsModel
+from models.speech.vocoder import Vocoder
+from models.speech.whole import WholeModel
 from models.speech.windows import ENOUGH, sizes
 from models.speech.words import word_times
+from models.speech.xtts import XttsModel
 
-_CHECKPOINTS = ("model.pth", "model_file.pth", "best_model.pth", "model_file.pth.tar", "model.pth.tar")
+_CHECKPOINTS = ("model.pth", "model_file.pth", "best_model.pth", "model_file.pth.tar", "model.pth.tar", "checkpoint.pth")
 # Files beside a checkpoint, and the key that holds their path on the machine where the voice was trained.
 _COMPANIONS = {
     "speakers_file": ("speaker_ids.json", "speaker_ids.pth"),
@@ -40,17 +45,21 @@ _WARM_UP = (
 
 @dataclass(frozen=True, slots=True)
 class _Speaker:
-    model: VitsModel
+    model: VitsModel | SentenceModel
     name: str
 
 
 class CoquiRenderer:
-    """`config`: models ({name, path, licence} each), device (auto, cuda, cpu), threads. Raises WeightsError for a model it cannot load."""
+    """`config`: models ({name, path, licence} each), device (auto, cuda, cpu), threads, copies, voices (the folder of cloned ones).
+
+    Raises WeightsError for a model it cannot load.
+    """
 
     def __init__(self, config: dict[str, Any]) -> None:
         torch.set_num_threads(1)  # of each thread that renders
         phonemes.install()
         self._device = _device(str(config.get("device", "auto")))
+        self._copies, self._clones = int(config.get("copies", 1)), config.get("voices")
         self._batches = Batches()
         self._speakers: dict[str, _Speaker] = {}
         self._voices: list[Voice] = []
@@ -68,8 +77,9 @@ class CoquiRenderer:
     def voices(self) -> tuple[Voice, ...]:
         return tuple(self._voices)
 
-    def room(self, job: SpeechJob) -> None:
-        return None
+    def room(self, job: SpeechJob) -> Room | None:
+        speaker = self._speakers.get(job.voice)
+        return None if speaker is None or isinstance(speaker.model, VitsModel) else Room(id(speaker.model), speaker.model.copies)
 
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """Windows of the sentence, trimmed; a text with nothing to speak is a short silence. EngineFailed if others come out silent."""
@@ -84,40 +94,70 @@ class CoquiRenderer:
         if job.voice not in self._speakers:
             raise UnknownVoice(f"no voice {job.voice!r}: there are {', '.join(sorted(self._speakers))}", param="voice")
         speaker = self._speakers[job.voice]
-        tokens = speaker.model.tokens(job.text)
-        if not tokens.ids:
-            yield Audio(np.zeros(int(speaker.model.rate * _PAUSE), np.int16), speaker.model.rate)
+        model, rate = speaker.model, speaker.model.rate
+        tokens = model.tokens(job.text) if isinstance(model, VitsModel) else None
+        if not any(character.isalnum() for character in job.text) or (tokens and not tokens.ids):
+            yield Audio(np.zeros(int(rate * _PAUSE), np.int16), rate)
             return
         try:
-            yield from _spoken(speaker, job, tokens, cancelled)
+            yield from _spoken_by(model, speaker.name, job, tokens, cancelled)
         except ImplausibleAudio:  # nothing of it has been passed on
             seed = None if job.seed is None else job.seed + 1
-            yield from _spoken(speaker, replace(job, seed=seed), tokens, cancelled)
+            yield from _spoken_by(model, speaker.name, replace(job, seed=seed), tokens, cancelled)
 
     def _add(self, name: str, folder: Path, licence: str) -> None:
         model = self._load(folder)
-        for speaker in model.speakers or ("",):
-            # VCTK's first speaker is "ED\n".
-            voice = f"{name}/{speaker.strip()}" if len(model.speakers) > 1 else name
-            self._speakers[voice] = _Speaker(model, speaker)
-            self._voices.append(Voice(voice, name, _language_tag(model.language), model.rate, licence, word_times=True))
-        self._warm_up(self._voices[-1].id)
+        for speaker in _vits_speakers(model, name, licence) if isinstance(model, VitsModel) else model.voices(name, licence):
+            self._speakers[speaker.voice.id] = _Speaker(model, speaker.name)
+            self._voices.append(speaker.voice)
+        self._warm_up(self._voices[-1].id, _WARM_UP if isinstance(model, VitsModel) else _WARM_UP[:1])
 
-    def _load(self, folder: Path) -> VitsModel:
-        model = VitsModel(_config(folder), _checkpoint(folder), self._device, self._batches)
+    def _load(self, folder: Path) -> VitsModel | SentenceModel:
+        match kind := _kind(folder):
+            case "vits":
+                return self._load_vits(folder)
+            case "xtts":
+                return XttsModel(_config(folder), folder, self._device, self._copies, Path(self._clones) if self._clones else None)
+            case "bark" | "tortoise" | "None":
+                raise WeightsError(f"{folder} is a Coqui model of type {kind}, which is not supported: choose vits, xtts or fast_pitch")
+            case _:
+                return _load_whole(folder, self._device)
+
+    def _load_vits(self, folder: Path) -> VitsModel:
+        config = _config(folder)
+        _point_at_companions(config, folder)
+        model = VitsModel(config, _checkpoint(folder), self._device, self._batches)
         self._batches.most = max(self._batches.most, model.fastest_batch())
         return model
 
-    def _warm_up(self, voice: str) -> None:
-        for text in _WARM_UP:
+    def _warm_up(self, voice: str, texts: Sequence[str]) -> None:
+        for text in texts:
             for _ in self.render(SpeechJob("warm-up", 0, text, voice, seed=0), lambda: False):
                 pass
 
 
-def _spoken(speaker: _Speaker, job: SpeechJob, tokens: Tokens, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+def _spoken_by(
+    model: VitsModel | SentenceModel, speaker: str, job: SpeechJob, tokens: Tokens | None, cancelled: Callable[[], bool]
+) -> Iterator[Audio]:
     """Raises ImplausibleAudio before any audio."""
-    model = speaker.model
-    prior = model.prior(tokens, speaker.name, job.speed, job.seed)
+    if isinstance(model, VitsModel):
+        assert tokens is not None
+        return _windows(model, speaker, job, tokens, cancelled)
+    return _pieces(model, speaker, job, cancelled)
+
+
+def _pieces(model: SentenceModel, speaker: str, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+    trimmer = Trimmer(model.rate)
+    with closing(model.stream(job.text, speaker, job.language, job.speed, job.seed, cancelled)) as stream:
+        for samples in stream:
+            yield Audio(_pcm(trimmer.feed(samples)), model.rate)
+    if not trimmer.started and not cancelled():
+        raise ImplausibleAudio("the voice made only silence for this sentence: try again, or with another seed")
+    yield Audio(_pcm(trimmer.finish()), model.rate)
+
+
+def _windows(model: VitsModel, speaker: str, job: SpeechJob, tokens: Tokens, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+    prior = model.prior(tokens, speaker, job.speed, job.seed)
     in_hand = 0.0 if job.plays_at is None else job.plays_at - time.monotonic()
     if in_hand > ENOUGH:
         yield Audio(np.zeros(0, np.int16), model.rate)  # others, who may have nothing yet, get their turn
@@ -155,21 +195,50 @@ def _language_tag(language: str) -> str:
     return "-".join([parts[0], *(part.upper() if len(part) == 2 else part for part in parts[1:])])
 
 
-def _config(folder: Path) -> Any:
+def _vits_speakers(model: VitsModel, name: str, licence: str) -> Iterator[Speaker]:
+    for speaker in model.speakers or ("",):
+        # VCTK's first speaker is "ED\n".
+        voice = f"{name}/{speaker.strip()}" if len(model.speakers) > 1 else name
+        yield Speaker(Voice(voice, name, _language_tag(model.language), model.rate, licence, word_times=True), speaker)
+
+
+def _kind(folder: Path) -> str:
+    """`vits` for those with one language, which stream."""
     path = folder / "config.json"
     if not path.is_file():
         raise WeightsError(f"{folder} holds no config.json: give the folder of a Coqui model, or pull or import it first")
     try:
-        kind = json.loads(path.read_text(encoding="utf-8")).get("model")
+        config = json.loads(path.read_text(encoding="utf-8"))
+        multilingual = config.get("model") == "vits" and (config.get("model_args") or {}).get("use_language_embedding")
+        return "multilingual vits" if multilingual else str(config.get("model"))
     except (ValueError, AttributeError) as error:
         raise WeightsError(f"{path} is not a JSON object ({error}): pull or import the model again") from error
-    if kind != "vits":
-        raise WeightsError(f"{folder} is a Coqui model of type {kind!r}, and only vits can be spoken with: choose a vits model")
-    config = load_config(str(path))
-    if config.model_args.use_language_embedding:
-        raise WeightsError(f"{folder} is a multilingual vits model, which is not supported: choose one for a single language")
+
+
+def _config(folder: Path) -> Any:
+    try:
+        return load_config(str(folder / "config.json"))
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, ImportError) as error:
+        raise WeightsError(f"{folder / 'config.json'} is no configuration of Coqui's ({type(error).__name__}: {error})") from error
+
+
+def _load_whole(folder: Path, device: str) -> WholeModel:
+    config, beside = _config(folder), folder / "vocoder"
     _point_at_companions(config, folder)
-    return config
+    _point_at_statistics(config, folder)
+    vocoder = None
+    if (beside / "config.json").is_file():
+        vocoding = _config(beside)
+        _point_at_statistics(vocoding, beside)
+        vocoder = Vocoder(vocoding, _checkpoint(beside), device)
+    return WholeModel(config, _checkpoint(folder), vocoder, device)
+
+
+def _point_at_statistics(config: Any, folder: Path) -> None:
+    if not config.audio.get("stats_path"):
+        return
+    config.audio.stats_path = str(folder / "scale_stats.npy")
+    stats.check(folder / "scale_stats.npy")
 
 
 def _checkpoint(folder: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +21,13 @@ def real_server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def server_url(real_server: Server) -> str:
     return real_server.url
+
+
+@pytest.fixture(scope="session")
+def xtts_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random XTTS; not to be changed."""
+    from tests.engines import small_xtts
+
+    folder = tmp_path_factory.mktemp("xtts")
+    small_xtts.write(folder)
+    return folder

@@ -13,9 +13,10 @@ from TTS.tts.models.vits import Vits
 D_VECTOR = 8
 
 
-def write(folder: Path, speakers: list[str] | None = None, **arguments: object) -> VitsConfig:
-    """config.json and model.pth; with `speakers` one embedding for each."""
-    return _save(_config(arguments | {"use_speaker_embedding": bool(speakers)}, speakers or []), folder)
+def write(folder: Path, speakers: list[str] | None = None, languages: list[str] | None = None, **arguments: object) -> VitsConfig:
+    """config.json and model.pth; with `speakers` and `languages` one embedding for each."""
+    many = {"use_speaker_embedding": bool(speakers), "use_language_embedding": bool(languages)}
+    return _save(_config(arguments | many, speakers or [], languages or []), folder)
 
 
 def write_with_d_vectors(folder: Path, speakers: list[str]) -> VitsConfig:
@@ -29,7 +30,7 @@ def write_with_d_vectors(folder: Path, speakers: list[str]) -> VitsConfig:
     return config
 
 
-def _config(arguments: dict[str, object], speakers: list[str]) -> VitsConfig:
+def _config(arguments: dict[str, object], speakers: list[str], languages: list[str] | None = None) -> VitsConfig:
     return VitsConfig(
         model_args=VitsArgs(
             hidden_channels=16,
@@ -49,6 +50,7 @@ def _config(arguments: dict[str, object], speakers: list[str]) -> VitsConfig:
         ),
         text_cleaner="basic_cleaners",
         speakers=speakers,
+        languages=languages or [],
     )
 
 

@@ -93,7 +93,7 @@ async def test_killed_in_mid_sentence_it_speaks_again_after_a_restart(coqui: Wor
     [
         ({}, "no config.json"),
         ({"config.json": "{"}, "not a JSON object"),
-        ({"config.json": json.dumps({"model": "tacotron"})}, "only vits"),
+        ({"config.json": json.dumps({"model": "bark"})}, "which is not supported"),
         ({"config.json": json.dumps({"model": "vits"})}, "no checkpoint"),
     ],
 )

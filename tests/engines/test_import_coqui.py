@@ -15,8 +15,9 @@ import pytest
 from TTS.utils.manage import ModelManager
 
 from models.errors import WeightsError
-from models.imports.coqui import TERMS, CoquiBuilder
+from models.imports.coqui import CoquiBuilder
 from models.store import Store, coqui_slug
+from models.terms import CPML_TEXT
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 NAME = "tts_models/en/vctk/vits"
@@ -68,6 +69,14 @@ def test_a_pulled_voice_stands_on_its_own(item: dict[str, Any], tmp_path: Path) 
     assert store.path(NAME) == model.folder
 
 
+def test_the_vocoder_that_coqui_speaks_with_comes_too(item: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vocoder = dict(item)
+    item["default_vocoder"] = "vocoder_models/en/ljspeech/hifigan_v2"
+    monkeypatch.setattr(ModelManager, "_set_model_item", lambda self, name: (vocoder if name.startswith("vocoder") else item, "", ""))
+    model = Store(tmp_path).add("voice", CoquiBuilder(NAME, "unknown"))
+    assert {"model.pth", "vocoder/config.json", "vocoder/model.pth"} <= {file.path for file in model.files}
+
+
 def test_terms_are_asked_for_and_a_no_is_obeyed(item: dict[str, Any], tmp_path: Path) -> None:
     item["tos_required"] = True
     asked: list[str] = []
@@ -76,7 +85,7 @@ def test_terms_are_asked_for_and_a_no_is_obeyed(item: dict[str, Any], tmp_path: 
         store.add("voice", CoquiBuilder(NAME, "unknown"))
     with pytest.raises(WeightsError, match="terms"):
         store.add("voice", CoquiBuilder(NAME, "unknown", lambda terms: bool(asked.append(terms))))
-    assert asked == [TERMS]
+    assert asked == [CPML_TEXT]
     assert store.add("voice", CoquiBuilder(NAME, "unknown", lambda terms: True)).kind == "speech"
 
 

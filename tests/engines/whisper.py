@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import re
 import shutil
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import jiwer
@@ -44,6 +47,46 @@ def _resampled(samples: np.ndarray, rate: int) -> np.ndarray:
     return soxr.resample(samples.astype(np.float32) / scale, rate, _RATE)
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How many words of `expected` (and of how many) `text` has otherwise."""
+
+    errors: int
+    words: int
+    expected: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.errors} of {self.words}\n  expected {self.expected}\n  heard    {self.text}"
+
+
+def hear(samples: np.ndarray, rate: int, sentences: Sequence[Sequence[str]]) -> Heard:
+    """Transcribe sentences spoken one after the other. Each has several references, all right: a number may be heard as words or as it is
+    written. For each the nearest is taken."""
+    return compare(sentences, transcribe(samples, rate))
+
+
+def compare(sentences: Sequence[Sequence[str]], text: str) -> Heard:
+    got = as_heard(text)
+    chosen = [references[-1] for references in sentences]
+    for place, references in enumerate(sentences):
+        chosen[place] = min(references, key=lambda reference: _errors([*chosen[:place], reference, *chosen[place + 1 :]], got)[0])
+    return Heard(*_errors(chosen, got), as_heard(" ".join(chosen)), got)
+
+
+def as_heard(text: str) -> str:
+    """Whisper's normal form without what cannot be heard: March 15 or 15th, a.m. or am, 7:45 or 7.45, example.com or example dot com."""
+    text = _normalizer()(text.lower().replace(" dot ", "."))
+    text = re.sub(r"\b([a-z]) (?=[a-z]\b)", r"\1", text)
+    text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text)
+    return re.sub(r"\b(\d{1,2})[ .:](?=[0-5]\d (?:am|pm|in the|on)\b)", r"\1", text)
+
+
+def _errors(expected: Sequence[str], heard: str) -> tuple[int, int]:
+    found = jiwer.process_words(as_heard(" ".join(expected)), heard)
+    return found.substitutions + found.deletions + found.insertions, found.hits + found.substitutions + found.deletions
+
+
 @functools.cache
 def _normalizer() -> EnglishTextNormalizer:
     return EnglishTextNormalizer()
@@ -51,8 +94,8 @@ def _normalizer() -> EnglishTextNormalizer:
 
 @functools.cache
 def _model() -> WhisperModel:
-    # float32: int8 hears some words differently.
-    return WhisperModel(str(_assembled()), device="cpu", compute_type="float32", local_files_only=True)
+    # float32: int8 hears some words differently. More threads than free cores wait for each other without end.
+    return WhisperModel(str(_assembled()), device="cpu", compute_type="float32", cpu_threads=1, local_files_only=True)
 
 
 def _assembled() -> Path:
