@@ -41,7 +41,8 @@ class Session(ABC, Generic[J]):
         self._speaking: asyncio.Task[None] | None = None
         # One: what a cancelled utterance still has here is sent whole.
         self._outbox: asyncio.Queue[tuple[str | bytes, ...]] = asyncio.Queue(1)
-        self._farewell: tuple[int, str | None] = (1000, None)
+        self._farewell: tuple[int, str | None] | None = None
+        """Once it is set nothing that comes is taken any more."""
 
     @abstractmethod
     async def take(self, frame: str | None) -> None:
@@ -99,15 +100,18 @@ class Session(ABC, Generic[J]):
 
     async def hang_up(self, error: Exception | None = None) -> None:
         """Close the socket after all that was sent before."""
-        if error:
-            how = errors.refusal(error)
-            self._farewell = how.close, how.code or how.type
+        how = errors.refusal(error) if error else None
+        self._farewell = (how.close, how.code or how.type) if how else (1000, None)
         await self._outbox.put(())
 
     async def _serve(self) -> None:
         tasks = [asyncio.create_task(work) for work in (self._read(), self._speak_all(), self._send_all())]
+        *makers, sending = tasks
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if any(task.exception() for task in done):
+                await cancel(*makers)
+                await self._all_sent(sending)
         finally:
             await cancel(*tasks)
             for _ in range(self._waiting.qsize()):
@@ -115,10 +119,19 @@ class Session(ABC, Generic[J]):
         for task in done:
             task.result()
 
+    async def _all_sent(self, sending: asyncio.Task[None]) -> None:
+        """So that a fault is not told in the middle of something; or nobody is there any more."""
+        sent = asyncio.create_task(self._outbox.join())
+        try:
+            await asyncio.wait({sent, sending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel(sent)
+
     async def _read(self) -> None:
         await self._unless_refused(self.begin())
         while (frame := await self.socket.receive())["type"] != "websocket.disconnect":
-            await self._unless_refused(self.take(frame.get("text")))
+            if not self._farewell:
+                await self._unless_refused(self.take(frame.get("text")))
 
     async def _unless_refused(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -159,7 +172,8 @@ class Session(ABC, Generic[J]):
         while frames := await self._outbox.get():
             for frame in frames:
                 await (self.socket.send_bytes(frame) if isinstance(frame, bytes) else self.socket.send_text(frame))
-        await self.socket.close(*self._farewell)
+            self._outbox.task_done()
+        await self.socket.close(*(self._farewell or ()))
 
     async def _end(self, error: Exception) -> None:
         """Say why before closing. The client may have left meanwhile."""

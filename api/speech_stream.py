@@ -95,9 +95,12 @@ class StreamSession(Session[Utterance]):
 
     async def take(self, frame: str | None) -> None:
         if frame is None:
-            raise InvalidInput("got a binary frame: send text frames, each a message of type configure, text, flush, end or cancel.")
+            raise InvalidInput("got a binary frame: expected text frames, each a message in JSON.")
         if len(frame) > self._max_frame:
             raise InvalidInput(f"got a frame of {len(frame)} characters: at most {self._max_frame} are taken. Send the text in parts.")
+        await self.understand(frame)
+
+    async def understand(self, frame: str) -> None:
         await self.obey(messages.parse(frame))
 
     async def obey(self, message: ClientMessage) -> None:

@@ -31,7 +31,7 @@ class VoiceSettings(BaseModel):
 class Input(BaseModel):
     """Other fields, such as keys, schedules and the settings of their voices, have no effect."""
 
-    text: str
+    text: str | None = None
     flush: bool = False
     voice_settings: VoiceSettings | None = None
 
@@ -53,8 +53,9 @@ class InputSession(StreamSession):
 
     def __init__(self, runtime: Runtime, websocket: WebSocket, voice: str) -> None:
         super().__init__(runtime, websocket)
-        self._asked = {"voice": voice, "output_format": "mp3_44100_128", **websocket.query_params}
+        self._asked = {"output_format": "mp3_44100_128", **websocket.query_params, "voice": voice}
         self._letters = Letters()
+        self._ended = False
 
     async def begin(self) -> None:
         try:
@@ -66,14 +67,19 @@ class InputSession(StreamSession):
             await self.send(self.refusal(error))
             await self.hang_up(error)
 
-    async def take(self, frame: str | None) -> None:
+    async def understand(self, frame: str) -> None:
         message = _parse(frame)
+        if self._ended:
+            _check_nothing(message.text or "")
+            return
         if message.voice_settings and message.voice_settings.speed and self.open is None:
             self.options = _changed(self.options, speed=message.voice_settings.speed)
-        if not message.text:
+        if message.text == "":
+            self._ended = True
             await self.obey(messages.End(type="end"))
             return
-        await self.obey(messages.Text(type="text", text=message.text))
+        if message.text and (message.text.strip() or self.open):  # the blank that opens the socket is no text yet
+            await self.obey(messages.Text(type="text", text=message.text))
         if message.flush:
             await self.obey(messages.Flush(type="flush"))
 
@@ -113,10 +119,19 @@ def _changed(options: Options, **changes: Any) -> Options:
         raise errors.explain_validation(error.errors()) from error
 
 
-def _parse(frame: str | None) -> Input:
+def _check_nothing(text: str) -> None:
+    """Blanks and a second end say nothing."""
+    if text.strip():
+        raise InvalidInput("the text has ended: expected nothing after it. Open another socket for another text.", param="text")
+
+
+def _parse(frame: str) -> Input:
     try:
-        return Input.model_validate(orjson.loads(frame or ""))
+        message = Input.model_validate(orjson.loads(frame))
     except orjson.JSONDecodeError as error:
         raise InvalidInput(f'got what is not JSON ({error}): expected {{"text": "..."}}.') from error
     except ValidationError as error:
         raise errors.explain_validation(error.errors()) from error
+    if message.text is None and not message.flush:
+        raise InvalidInput(f'expected {{"text": "..."}} or {{"flush": true}}; got neither in {frame[:200]!r}', param="text")
+    return message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +22,7 @@ VOICES = (Voice("v", "m", "en", 24000, word_times=True), Voice("mute", "m", "en"
 
 
 class Engine:
-    """A moment of audio for every word, a bug for a sentence that says bug, an error for fail, and nothing at all for wait."""
+    """A moment of audio for every word but fail, which is an error, and bug, which is one; nothing at all for a sentence with wait."""
 
     concurrency = 2
 
@@ -35,14 +35,14 @@ class Engine:
     async def synthesize(self, job: SpeechJob) -> AsyncIterator[Audio]:
         self.jobs.append(job)
         self.begun.set()
-        if "bug" in job.text:
-            raise ZeroDivisionError("secret")
         if "wait" in job.text:
             await asyncio.Event().wait()
         rate = next(voice.rate for voice in VOICES if voice.id == job.voice)
         for number, word in enumerate(job.text.split()):
             if "fail" in word:
                 raise EngineFailed("on purpose")
+            if "bug" in word:
+                raise ZeroDivisionError("secret")
             await asyncio.sleep(0)
             told = (Word(word, number / 10, (number + 1) / 10),) if job.voice == "v" else ()
             yield Audio(np.full(rate // 10, sum(word.encode()), np.int16), rate, told)
@@ -52,7 +52,7 @@ class Engine:
 class Client:
     """The other end of a session that runs in a task."""
 
-    def __init__(self, engine: Engine, kind: type[Session[Any]], **speech: Any) -> None:
+    def __init__(self, engine: Engine, kind: Callable[[Any, WebSocket], Session[Any]], **speech: Any) -> None:
         self._there: asyncio.Queue[Any] = asyncio.Queue()
         self._back: asyncio.Queue[Any] = asyncio.Queue()
         self._there.put_nowait({"type": "websocket.connect"})
@@ -61,7 +61,7 @@ class Client:
         runtime: Any = SimpleNamespace(settings=Settings.model_validate({"speech": speech}), require_speech=lambda: parts)
         self.reads = asyncio.Event()
         self.reads.set()
-        socket = WebSocket({"type": "websocket", "fireside.request_id": "id"}, self._there.get, self._take)
+        socket = WebSocket({"type": "websocket", "fireside.request_id": "id", "query_string": b""}, self._there.get, self._take)
         self.session = asyncio.create_task(kind(runtime, socket).run())
 
     async def _take(self, message: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,6 +147,30 @@ async def test_a_finished_sentence_is_spoken_when_the_writer_pauses(scheduler: S
     assert isinstance([event async for event in stream][-1], SentenceEnded)
 
 
+async def test_a_pause_is_noticed_though_there_was_much_to_say_when_it_began(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "FOUND_AHEAD", 1)
+    full, flush_idle = asyncio.Event(), module._Utterance._flush_idle
+
+    def noticed(*given: Any) -> None:
+        flush_idle(*given)
+        full.set()
+
+    async def writing() -> AsyncIterator[str]:
+        yield "One. Two. Three."
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(module._Utterance, "_flush_idle", noticed)
+    engine.gate(0)
+    stream = talk(writing(), Scheduler(engine, 4))
+    await anext(stream)
+    await full.wait()
+    engine.gate(0).set()
+    while not (isinstance(event := await asyncio.wait_for(anext(stream), 10), SentenceStarted) and event.text == "Three."):
+        pass
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
 async def test_later_sentences_are_made_while_the_first_plays_but_not_all(engine: Engine) -> None:
     engine.concurrency = 10
     stream = talk("One. Two. Three. Four. Five. Six.", Scheduler(engine, 4), lookahead=2)
@@ -256,6 +281,23 @@ async def test_too_many_clients_are_refused_before_the_first_event(engine: Engin
         with pytest.raises(Overloaded):
             await anext(talk("One.", scheduler))
         assert engine.jobs == []
+
+
+async def test_a_client_who_still_writes_its_first_sentence_does_not_wait_for_the_engine(engine: Engine) -> None:
+    scheduler, writing, done = Scheduler(engine, max_waiting=1), asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[str]:
+        yield "It "
+        writing.set()
+        await done.wait()
+        yield "is late."
+
+    writer = asyncio.create_task(events(slowly(), scheduler))
+    await writing.wait()
+    other = speak("One.", owner="other", voice=VOICE, scheduler=scheduler)
+    assert texts([event async for event in other]) == ["One."]
+    done.set()
+    assert texts(await writer) == ["It is late."]
 
 
 async def test_a_long_text_is_read_as_it_is_needed(engine: Engine, scheduler: Scheduler) -> None:

@@ -339,6 +339,39 @@ async def test_a_bug_is_told_and_the_socket_closed() -> None:
     await client.session
 
 
+class Plugged(Client):
+    """Takes no audio until it reads."""
+
+    async def _take(self, message: Any) -> None:
+        if "bytes" in message:
+            await self.reads.wait()
+        self._back.put_nowait(message)
+
+
+class Failing(StreamSession):
+    failed = asyncio.Event()
+
+    async def _speak_all(self) -> None:
+        try:
+            await super()._speak_all()
+        finally:
+            self.failed.set()
+
+
+async def test_a_bug_is_not_told_between_an_audio_event_and_its_frame() -> None:
+    client = Plugged(Engine(), Failing)
+    client.reads.clear()
+    client.tell("text", text="A bug. ")
+    await client.until("audio")
+    await Failing.failed.wait()
+    for _ in range(20):  # time to say something
+        await asyncio.sleep(0)
+    client.reads.set()
+    assert (await client.message())["bytes"]
+    assert json.loads((await client.message())["text"])["error"]["code"] == "internal_error"
+    await client.session
+
+
 async def test_a_client_that_does_not_read_holds_neither_the_engine_nor_a_cancel() -> None:
     client = Client(engine := Engine(), StreamSession)
     await client.until("ready")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 from voice.words import WrittenWord
 
 
 class Letters:
-    """When each character is heard: those of a word evenly in its time, and what stands between words between them."""
+    """When each character is heard: those of a word and the marks behind it evenly in its time, the rest between words."""
 
     def __init__(self) -> None:
         self._text, self._at, self._clock = "", 0, 0.0
@@ -22,10 +23,11 @@ class Letters:
 
     def hear(self, words: Sequence[WrittenWord]) -> None:
         for word in words:
-            before = self._text[: word.at - self._at]
+            before, rest = self._text[: word.at - self._at], self._text[word.at - self._at :]
+            text = word.text + "".join(takewhile(_is_mark, rest[len(word.text) :]))
             self._spread(before, self._clock, word.start)
-            self._spread(word.text, word.start, word.end)
-            self._text, self._at, self._clock = self._text[len(before) + len(word.text) :], word.at + len(word.text), word.end
+            self._spread(text, word.start, word.end)
+            self._text, self._at, self._clock = rest[len(text) :], word.at + len(text), word.end
 
     def until(self, begin: float, end: float) -> dict[str, list[Any]] | None:
         """Those that begin before `end`, in milliseconds from `begin`, as ElevenLabs tells them."""
@@ -40,3 +42,7 @@ class Letters:
     def _spread(self, text: str, start: float, end: float) -> None:
         each = (end - start) / max(len(text), 1)
         self._pending += [(letter, start + number * each, each) for number, letter in enumerate(text)]
+
+
+def _is_mark(character: str) -> bool:
+    return not (character.isalnum() or character.isspace())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -108,13 +108,16 @@ class _Line:
 class _Utterance:
     """The tasks behind one call of `speak`: one reads the text, one submits sentences in order, and one per sentence collects its audio."""
 
-    def __init__(self, make: Callable[[_Line], AsyncGenerator[Audio, None]], lookahead: int) -> None:
+    def __init__(self, make: Callable[[_Line], AsyncGenerator[Audio, None]], admit: Callable[[], None], lookahead: int) -> None:
         self._make = make
+        self._admit = admit
+        self._admitted = False
         self._slots = asyncio.Semaphore(lookahead + 1)
         self._found: asyncio.Queue[Any] = asyncio.Queue(FOUND_AHEAD)
         self._lines: asyncio.Queue[Any] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sounds = False
+        self._idle: asyncio.TimerHandle | None = None
 
     def start(self, text: str | Pieces, splitter: SentenceSplitter, prepare: Callable[[str], str]) -> None:
         source = _pieces(text) if isinstance(text, str) else text
@@ -138,15 +141,12 @@ class _Utterance:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self, source: Pieces, splitter: SentenceSplitter) -> None:
-        idle: asyncio.TimerHandle | None = None
-        loop = asyncio.get_running_loop()
         try:
             async for piece in source:
-                if idle is not None:
-                    idle.cancel()
+                self._forget_idle()
                 for sentence in splitter.flush() if isinstance(piece, Flush) else splitter.feed(piece):
                     await self._found.put(sentence)
-                idle = loop.call_later(IDLE_SECONDS, self._flush_idle, splitter)
+                self._await_idle(splitter)
             for sentence in splitter.flush():
                 await self._found.put(sentence)
             await self._found.put(_END)
@@ -157,16 +157,23 @@ class _Utterance:
             self._lines.put_nowait(_Failure(EngineFailed("the source of the text was cancelled")))
             raise
         finally:
-            if idle is not None:
-                idle.cancel()
+            self._forget_idle()
             if hasattr(source, "aclose"):
                 await source.aclose()
 
+    def _await_idle(self, splitter: SentenceSplitter) -> None:
+        self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._flush_idle, splitter)
+
+    def _forget_idle(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+
     def _flush_idle(self, splitter: SentenceSplitter) -> None:
-        # A full queue means that there is enough to say; waiting here is not possible, and not needed.
-        if not self._found.full():
-            for sentence in splitter.idle():
-                self._found.put_nowait(sentence)
+        if self._found.full():  # there is enough to say for now
+            self._await_idle(splitter)
+            return
+        for sentence in splitter.idle():
+            self._found.put_nowait(sentence)
 
     async def _submit(self, prepare: Callable[[str], str]) -> None:
         index = 0
@@ -174,6 +181,9 @@ class _Utterance:
             while isinstance(found := await self._found.get(), str):
                 await self._slots.acquire()
                 line = _Line(index, found, prepare(found), asyncio.Queue())
+                if line.spoken and not self._admitted:  # not sooner: who still writes does not wait for the engine
+                    self._admit()
+                    self._admitted = True
                 self._spawn(self._collect(line))
                 self._lines.put_nowait(line)
                 index += 1
@@ -225,8 +235,8 @@ async def speak(
 
     `normalize=False` gives the voice the text as it is. `language` is another one than the voice's own. `clause_first` lets the first
     fragment end at a comma, to be heard sooner. `words` tells when each written word is heard, if the engine tells it of spoken ones.
-    Closing it cancels everything it has submitted. Raises Overloaded at the first `anext`; an EngineFailed names its sentence; what the
-    source of the text raises comes after the sentences before it.
+    Closing it cancels everything it has submitted. Raises Overloaded before the first sentence that is to be heard; an EngineFailed names
+    its sentence; what the source of the text raises comes after the sentences before it.
     """
 
     def make(line: _Line) -> AsyncGenerator[Audio, None]:
@@ -237,8 +247,8 @@ async def speak(
             return say(sentence, language or voice.language)
         return sentence.strip() if speakable(sentence) else ""
 
-    with scheduler.serving(owner):
-        utterance = _Utterance(make, lookahead)
+    with ExitStack() as served:
+        utterance = _Utterance(make, lambda: served.enter_context(scheduler.serving(owner)), lookahead)
         try:
             utterance.start(text, SentenceSplitter(language or voice.language, clause_first=clause_first), prepare)
             async with aclosing(_deliver(utterance, speed, prepare if words else None)) as events:
