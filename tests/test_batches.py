@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.speech.batches import Batches
+from models.speech.batches import Batches, Work
 
 
 class Device:
@@ -31,11 +32,13 @@ class Device:
         return [2 * item for item in items]
 
 
-def ask(pool: ThreadPoolExecutor, batches: Batches, device: Device, items: Sequence[int], key: str = "a") -> list[Future[int]]:
+def ask(
+    pool: ThreadPoolExecutor, batches: Batches, device: Device, items: Sequence[int], work: Work[int, int] | None = None
+) -> list[Future[int]]:
     """The first is on the device alone; the others have all come when it is let."""
     first = pool.submit(batches.run, "first", device.double, 0)
     device.busy.acquire()
-    futures = [pool.submit(batches.run, key, device.double, item) for item in items]
+    futures = [pool.submit(batches.run, "a", work or device.double, item) for item in items]
     while len(batches._waiting) < len(items):
         pass
     device.let.set()
@@ -81,6 +84,28 @@ def test_what_is_too_much_in_one_go_is_done_in_smaller_ones() -> None:
     device, batches = Device(most=2), Batches(8)
     with ThreadPoolExecutor(8) as pool:
         assert [future.result(10) for future in ask(pool, batches, device, [1, 2, 3, 4, 5])] == [2, 4, 6, 8, 10]
+
+
+class Memory:
+    """What a failed try has on the device, kept by whoever keeps its error."""
+
+
+def test_a_smaller_try_finds_the_memory_of_the_failed_one_free() -> None:
+    held: weakref.ref[Memory] | None = None
+    device, batches = Device(), Batches(8)
+
+    def greedy(items: Sequence[int]) -> list[int]:
+        nonlocal held
+        assert held is None or held() is None
+        if len(items) == 1:
+            return list(items)
+        memory = Memory()
+        held = weakref.ref(memory)
+        raise MemoryError
+
+    with ThreadPoolExecutor(8) as pool:
+        assert [future.result(10) for future in ask(pool, batches, device, [1, 2, 3, 4], greedy)] == [1, 2, 3, 4]
+    assert held is not None
 
 
 @settings(max_examples=30, deadline=None)

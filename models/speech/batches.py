@@ -57,13 +57,19 @@ class Batches:
 
 def _make(batch: list[_Call]) -> None:
     """If it cannot be made in one go, by halves: memory may do for fewer, and a bad item is to harm no other."""
+    if not _made(batch):
+        half = len(batch) // 2
+        _make(batch[:half])
+        _make(batch[half:])
+
+
+def _made(batch: list[_Call]) -> bool:
+    """Whether all have a result, or the only one its error. On return the error is gone, and so are the tensors that its traceback held."""
     try:
         for call, result in zip(batch, batch[0].work([call.item for call in batch]), strict=True):
             call.result.set_result(result)
     except Exception as error:
-        if len(batch) == 1:
-            batch[0].result.set_exception(error)
-            return
-        half = len(batch) // 2
-        _make(batch[:half])
-        _make(batch[half:])
+        if len(batch) > 1:
+            return False
+        batch[0].result.set_exception(error)
+    return True

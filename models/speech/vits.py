@@ -131,6 +131,8 @@ class VitsModel:
         if tokenizer.phonemizer is not None:
             text = tokenizer.phonemizer.phonemize(text, separator="")
         known = [character for character in text if character in tokenizer.characters.vocab]
+        if not any(character.isalnum() for character in known):
+            return Tokens()  # espeak is silent on the digits of many scripts, and a voice may know no letter of a text
         ids = [tokenizer.characters.char_to_id(character) for character in known]
         if tokenizer.add_blank:
             ids = tokenizer.intersperse_blank_char(ids)

@@ -44,6 +44,13 @@ def test_a_name_is_shown_without_the_newline_that_vctk_has_in_it(tmp_path: Path)
     assert len(said(speaking, "vctk/ED"))
 
 
+def test_a_text_of_which_the_voice_knows_no_letter_is_a_short_silence(tmp_path: Path) -> None:
+    small_vits.write(tmp_path)
+    job = SpeechJob("ann", 0, "слово, ١٢٣.", "vctk", seed=1)
+    [audio] = renderer(tmp_path).render(job, lambda: False)
+    assert (len(audio.samples), audio.words) == (round(0.1 * audio.rate), ())
+
+
 def test_a_model_with_one_speaker_is_one_voice_by_its_own_name(tmp_path: Path) -> None:
     small_vits.write(tmp_path, ["ann"])
     speaking = renderer(tmp_path)
