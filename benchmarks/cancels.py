@@ -12,6 +12,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -120,7 +121,7 @@ async def _client(server: Server, tally: Tally, known: Known, work: Iterator[boo
         else:
             socket = socket or await connect(f"ws://127.0.0.1:{server.port}/ws", compression=None, max_size=None)
             got, outcome = await _ws(socket, key, whole)
-            if outcome == "left":
+            if outcome in {"left", "broken off"}:
                 socket = None
         tally.outcomes[f"{'HTTP' if over_http else 'socket'}: {outcome}"] += 1
         tally.compare(got, known[key], whole=whole)
@@ -146,21 +147,23 @@ async def _http(server: Server, key: Key, whole: bool) -> tuple[bytes, str]:
 
 async def _ws(socket: ClientConnection, key: Key, whole: bool) -> tuple[bytes, str]:
     got = bytearray()
-    await socket.send(orjson.dumps({"type": "speak", "text": key[0], "seed": key[1], "format": "wav", "events": True}).decode())
     try:
-        async with asyncio.timeout(None if whole else random.uniform(0, LONGEST_WAIT)):
-            outcome = await _until_done(socket, got)
-            return bytes(got), outcome
-    except TimeoutError:
-        pass
+        outcome = await _spoken(socket, got, key, whole)
     except ConnectionClosed:
-        return bytes(got), "broken off"
+        outcome = "broken off"
+    return bytes(got), outcome
+
+
+async def _spoken(socket: ClientConnection, got: bytearray, key: Key, whole: bool) -> str:
+    await socket.send(orjson.dumps({"type": "speak", "text": key[0], "seed": key[1], "format": "wav", "events": True}).decode())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(None if whole else random.uniform(0, LONGEST_WAIT)):
+            return await _until_done(socket, got)
     if random.random() < 0.2:
         await socket.close()
-        return bytes(got), "left"
+        return "left"
     await socket.send('{"type": "cancel"}')
-    outcome = await _until_done(socket, got)
-    return bytes(got), outcome
+    return await _until_done(socket, got)
 
 
 async def _until_done(socket: ClientConnection, got: bytearray) -> str:

@@ -118,7 +118,7 @@ def _text(words: Sequence[str], file: Path | None) -> Manuscript | Arriving:
         return manuscript.from_file(file)
     if words and list(words) != ["-"]:
         return manuscript.from_argument(" ".join(words))
-    if not words and not file and sys.stdin.isatty():
+    if sys.stdin is None or (not words and not file and sys.stdin.isatty()):
         raise typer.BadParameter("no text: give it here, in a file with -f FILE, or on standard input")
     return Arriving("standard input", STDIN)
 

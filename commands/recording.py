@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from commands import journal
 from commands.journal import Journal, Record, Seam, Terms
@@ -55,11 +55,14 @@ def clock(seconds: float) -> str:
 class Recording:
     """Samples are written as they come; `mark` says that a sentence is whole."""
 
-    def __init__(self, target: Target, terms: Terms | None, found: Record | None) -> None:
+    def __init__(self, target: Target, terms: Terms | None, found: Record | None, part: BinaryIO) -> None:
+        """`part` is the target's, locked."""
         self._target = target
         self._terms = terms
         self._finishing = False
-        self._part = _locked(target.part)
+        self._part = part
+        if terms is None:
+            target.journal.unlink(missing_ok=True)  # of an older run: it must not vouch for this one's audio
         self.seam = found.seam if found else Seam()
         self.complete = bool(found and found.complete)
         self.rate = self._taken_up() if self.seam.samples else 0
@@ -179,7 +182,12 @@ async def recording(
 ) -> AsyncGenerator[Recording, None]:
     """Finishes the file at the end, and tells what was kept where that does not come. `terms` is None for a text that can be read once."""
     check(target, resume=resume, force=force)
-    made = Recording(target, terms, _found(target, terms, force) if resume else None)
+    part = locked(target.part)
+    try:
+        made = Recording(target, terms, _found(target, terms, force) if resume else None, part)
+    except BaseException:
+        part.close()
+        raise
     try:
         yield made
         await made.finish()
@@ -191,7 +199,9 @@ async def recording(
 
 
 def check(target: Target, *, resume: bool, force: bool) -> None:
-    """Raises InvalidInput where something is there that would be lost."""
+    """Raises InvalidInput where something is there that would be lost, or no folder for it."""
+    if not target.path.parent.is_dir():
+        raise InvalidInput(f"{target.path.parent} is no folder: make it first, or choose another")
     if resume and target.part.exists():
         return
     if target.path.exists() and not force:
@@ -201,8 +211,7 @@ def check(target: Target, *, resume: bool, force: bool) -> None:
 
 
 def _found(target: Target, terms: Terms | None, force: bool) -> Record | None:
-    if not target.part.exists():
-        return None
+    """What a run that was stopped has left. The part is locked, so that it stays so."""
     record = journal.read(target.journal, max(0, target.part.stat().st_size - wav.HEADER_BYTES) // 2)
     if record and terms and not force:
         for term, value in terms.items():
@@ -219,11 +228,14 @@ def _check_term(target: Target, term: str, was: Any, now: Any) -> None:
     )
 
 
-def _locked(path: Path) -> Any:
+def locked(path: Path) -> BinaryIO:
     file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        same = os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        same = False
+    if not same:  # locked, or put in its place by who had it locked
         file.close()
-        raise FiresideError(f"{path} is being written by another run: wait for it, or choose another name") from None
+        raise FiresideError(f"{path} is being written by another run: wait for it, or choose another name")
     return file

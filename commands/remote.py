@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,6 +18,9 @@ from voice.wav import WavStream
 
 TIMEOUT = httpx.Timeout(10, read=300)
 MODEL = "tts-1"
+BUSY = {429, 503}
+LONGEST_WAIT = 300.0
+"""Seconds that a sentence waits in all for a server that says when to come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +42,29 @@ class Remote:
             return  # the server would refuse it
         stream = WavStream()
         try:
-            async with self.client.stream("POST", "/v1/audio/speech", json=self._request(job)) as answer:
-                if answer.is_error:
-                    await answer.aread()
-                    raise EngineFailed(_words(answer))
-                chunks = answer.aiter_bytes()
+            async with aclosing(self._answer(job)) as chunks:
                 async for chunk in chunks:
                     samples = stream.feed(chunk)
                     if len(samples):
                         yield Audio(samples, stream.rate)
         except httpx.TransportError as error:
             raise EngineFailed(f"{self.client.base_url} broke off ({_why(error)}): see the server's log") from error
+
+    async def _answer(self, job: SpeechJob) -> AsyncGenerator[bytes, None]:
+        """The body, once the server is not too busy: a book is not given up for that."""
+        waited = 0.0
+        while True:
+            async with self.client.stream("POST", "/v1/audio/speech", json=self._request(job)) as answer:
+                if not answer.is_error:
+                    async for chunk in answer.aiter_bytes():
+                        yield chunk
+                    return
+                await answer.aread()
+            pause = _come_back_in(answer)
+            if pause is None or waited + pause > LONGEST_WAIT:
+                raise EngineFailed(_words(answer))
+            waited += pause
+            await asyncio.sleep(pause)
 
     def _request(self, job: SpeechJob) -> dict[str, Any]:
         wanted = {
@@ -94,6 +110,12 @@ async def voices(client: httpx.AsyncClient) -> Catalog:
 
 def _voice(entry: dict[str, Any]) -> Voice:
     return Voice(entry["id"], entry["model"], entry["language"], entry["sample_rate"])
+
+
+def _come_back_in(answer: httpx.Response) -> float | None:
+    """Seconds; None where another try would change nothing."""
+    after = answer.headers.get("retry-after", "")
+    return max(1.0, float(after)) if answer.status_code in BUSY and after.isdecimal() else None
 
 
 def _words(answer: httpx.Response) -> str:

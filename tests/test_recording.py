@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from commands.journal import Seam
-from commands.recording import Recording, Target, check, recording
+from commands.recording import Recording, Target, check, locked, recording
 from models.base import Audio
 from models.errors import FiresideError, InvalidInput
 from tests.sayings import samples
@@ -44,7 +44,7 @@ async def speak(made: Recording, until: int = len(SENTENCES)) -> None:
 
 async def stopped(at: Target, sentences: int) -> None:
     """A run that ends as kill -9 ends it, but for what it has buffered: nothing is put in order behind it."""
-    made = Recording(at, TERMS, None)
+    made = Recording(at, TERMS, None, locked(at.part))
     await speak(made, sentences)
     made.close()
 
@@ -152,7 +152,7 @@ async def test_what_a_stopped_run_left_is_not_lost_by_accident(tmp_path: Path) -
 
 
 async def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
-    first = Recording(target(tmp_path), TERMS, None)
+    first = Recording(target(tmp_path), TERMS, None, locked(target(tmp_path).part))
     await speak(first, 4)
     with pytest.raises(FiresideError, match="written by another run"):
         await resume(target(tmp_path))
@@ -169,3 +169,25 @@ async def test_a_text_that_cannot_be_read_again_leaves_what_was_said(tmp_path: P
     assert np.array_equal(samples((tmp_path / "book.wav").read_bytes())[:7400], WHOLE[:7400])
     assert "0:00:00 of speech" in told[0]
     assert names(tmp_path) == ["book.wav"]
+
+
+async def test_audio_from_a_pipe_is_not_taken_for_that_of_an_older_run(tmp_path: Path) -> None:
+    await stopped(target(tmp_path), 4)
+    made = Recording(target(tmp_path), None, None, locked(target(tmp_path).part))
+    await made.write(Audio(np.zeros(len(WHOLE), np.int16), RATE))
+    made.close()  # as kill -9 leaves it
+    assert await resume(target(tmp_path)) == Seam()
+    assert np.array_equal(samples((tmp_path / "book.wav").read_bytes()), WHOLE)
+
+
+async def test_a_run_that_finishes_meanwhile_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = target(tmp_path)
+    await stopped(at, 4)
+
+    def finished(file: int, how: int) -> None:
+        at.part.replace(at.path)
+
+    monkeypatch.setattr("commands.recording.fcntl.flock", finished)
+    with pytest.raises(FiresideError, match="written by another run"):
+        await resume(at)
+    assert names(tmp_path) == ["book.wav", "book.wav.resume"]

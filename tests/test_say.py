@@ -137,7 +137,7 @@ def test_other_refusals(told: Path) -> None:
     refused(run("-f", "none.txt", "-o", "a.wav"), "No such file", "none.txt")
     refused(run(TEXT, "-o", "a.wav", "--voice", "nobody"), "unknown voice 'nobody'")
     refused(run(TEXT, "-o", "a.wav", "--profile", "nowhere"), "no profile named 'nowhere'")
-    refused(run(TEXT, "-o", "nowhere/a.wav"), "No such file or directory: nowhere/a.wav.part")
+    refused(run(TEXT, "-o", "nowhere/a.wav"), "nowhere is no folder: make it first")
     assert not list(told.iterdir())
 
 

@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
+import numpy as np
 import pytest
 
+from commands.remote import Remote
+from models.base import SpeechJob
+from models.errors import EngineFailed
 from settings import load
 from tests.sayings import refused, run, samples, say
 from tests.servers import Server, free_port, serve
+from voice.wav import header
 
 # More than one request takes (speech.max_chars), with what a server alone would refuse: nothing to say.
 TEXT = "# One evening\n\nThe fire is lit, at 9:30 p.m. “Sit down,” she said.\n\n![](fire.png)\n\n***\n\nNobody spoke for 2 hours.\n\n" * 60
@@ -88,3 +94,23 @@ def test_the_key_is_sent_and_is_no_setting(guarded: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("FIRESIDE_API_KEY", "sesame")
     refused(run(*hello), "did not answer with a list of voices")
     assert load("mock").speech.engine == "mock"
+
+
+@pytest.mark.anyio
+async def test_a_server_that_is_busy_is_asked_again() -> None:
+    answers = [
+        httpx.Response(503, headers={"Retry-After": "1"}, json={"error": {"message": "256 clients already wait"}}),
+        httpx.Response(200, content=header(8000, 3) + np.array([1, 2, 3], "<i2").tobytes()),
+    ]
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answers.pop(0)), base_url="http://server") as client:
+        remote = Remote(client, "", "", "en", normalize=True)
+        made = [audio async for audio in remote.synthesize(SpeechJob("ann", 0, "Hi.", ""))]
+    assert np.concatenate([audio.samples for audio in made]).tolist() == [1, 2, 3]
+
+
+@pytest.mark.anyio
+async def test_a_server_that_does_not_say_when_to_come_back_is_not() -> None:
+    busy = httpx.Response(503, json={"error": {"message": "the speech engine has failed"}})
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: busy), base_url="http://server") as client:
+        with pytest.raises(EngineFailed, match="the speech engine has failed"):
+            await anext(Remote(client, "", "", "en", normalize=True).synthesize(SpeechJob("ann", 0, "Hi.", "")))

@@ -145,9 +145,7 @@ class VitsModel:
         """All that is decided before there is any sound. Raises ImplausibleAudio when its length cannot be that of the text."""
         generator = torch.Generator().manual_seed(secrets.randbits(63) if seed is None else seed % 2**63)
         asked = _Asked(tokens.ids, self._conditioning(speaker), speed, generator)
-        made = self._batches.run((id(self), "prior"), self._priors, asked)
-        self._check(made, len(tokens.ids), speed)
-        return made
+        return self._batches.run((id(self), "prior"), self._priors, asked)
 
     def encode(self, prior: Prior) -> Latent:
         """The whole sentence up to the decoder."""
@@ -205,8 +203,10 @@ class VitsModel:
         return [self._prior(one, durations[row], mean[row : row + 1], log_deviation[row : row + 1]) for row, one in rows]
 
     def _prior(self, asked: _Asked, durations: Tensor, mean: Tensor, log_deviation: Tensor) -> Prior:
+        durations = durations[: len(asked.ids)]
+        self._check(float(durations.sum()), len(asked.ids))
         # Rounding the ends, not the durations: the sentence is exactly 1 / speed as long.
-        ends = (durations[: len(asked.ids)] / asked.speed).cumsum(0).round().long()
+        ends = (durations / asked.speed).cumsum(0).round().long()
         frames = int(ends[-1])
         token_of_frame = torch.searchsorted(ends, torch.arange(frames, device=self._device), right=True)
         noise = torch.randn(mean.shape[1], frames, generator=asked.generator).to(mean) * self._model.inference_noise_scale
@@ -239,9 +239,10 @@ class VitsModel:
             log = model.duration_predictor(hidden, mask, g=given)
         return torch.ceil(torch.exp(log) * mask * model.length_scale)[:, 0]
 
-    def _check(self, prior: Prior, tokens: int, speed: float) -> None:
+    def _check(self, frames: float, tokens: int) -> None:
+        """`frames` at the voice's own pace. What is far too long is not even allocated."""
         phonemes = tokens / 2 if self._tokenizer.add_blank else tokens
-        seconds = float(prior.ends[-1]) * speed
+        seconds = frames * self._stretch * self.hop / self.rate
         if not _SHORTEST_PHONEME * phonemes <= seconds <= _LONGEST_PHONEME * (phonemes + 4):
             raise ImplausibleAudio(f"the voice made {seconds:.2f} s of speech for {phonemes:.0f} phonemes, which cannot be right")
 

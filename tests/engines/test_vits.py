@@ -136,9 +136,10 @@ def test_speakers_sound_different(tmp_path: Path) -> None:
     assert not np.array_equal(ann[:5000], bob[:5000])
 
 
-def test_an_impossible_length_is_refused_before_any_audio(voice: VitsModel) -> None:
+@pytest.mark.parametrize("scale", [1000.0, 1e12, float("inf")])
+def test_an_impossible_length_is_refused_before_any_audio(voice: VitsModel, scale: float) -> None:
     given = voice._model.length_scale
-    voice._model.length_scale = 1000.0
+    voice._model.length_scale = scale
     with pytest.raises(ImplausibleAudio, match="cannot be right"):
         voice.prior(voice.tokens(SHORT))
     voice._model.length_scale = given
