@@ -48,7 +48,7 @@ def step(sentence: Samples) -> float:
 def test_of_the_silence_around_a_sentence_little_is_left(before: float, after: float) -> None:
     got = trimmed(np.concatenate([silence(before), tone(1.0), silence(after)]))
     loud = np.flatnonzero(np.abs(got) > 0.01)
-    assert min(before, 0.04) - 0.015 < loud[0] / RATE < min(before, 0.04) + 0.015
+    assert min(before, 0.02) - 0.015 < loud[0] / RATE < min(before, 0.02) + 0.015
     assert (len(got) - loud[-1]) / RATE < min(after, 0.08) + 0.015
     assert loud[-1] - loud[0] == pytest.approx(RATE, abs=FADE)
 

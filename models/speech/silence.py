@@ -10,15 +10,15 @@ Samples = NDArray[np.float32]
 # Below this a 10 ms stretch counts as silence: -56 dB of full scale, under the softest fricative of the voices measured.
 THRESHOLD = 0.0016
 _STRETCH = 0.010
-# Stretches kept before the first and after the last sound: attacks and decays lie below the threshold.
-_LEAD = 4
+# Stretches kept before the first and after the last sound: attacks and decays lie below the threshold. What is kept in front is waited for.
+_LEAD = 2
 _TAIL = 8
 # A voice may begin an s, and at double speed end anything, with a step: beside a pause that would click.
 _FADE = 0.003
 
 
 class Trimmer:
-    """Feed it the pieces of a sentence in order, then `finish`: at most 40 ms of silence stay in front and 80 ms behind, and the first and
+    """Feed it the pieces of a sentence in order, then `finish`: at most 20 ms of silence stay in front and 80 ms behind, and the first and
     last 3 ms are faded. How the sentence was cut does not matter."""
 
     def __init__(self, rate: int) -> None:
