@@ -61,12 +61,14 @@ class CoquiRenderer:
         self._device = _device(str(config.get("device", "auto")))
         self._copies, self._clones = int(config.get("copies", 1)), config.get("voices")
         self._batches = Batches()
+        self._making: list[SpeechJob] = []
+        self.threads = int(config.get("threads", 1))
         self._speakers: dict[str, _Speaker] = {}
         self._voices: list[Voice] = []
         for entry in config["models"]:
             self._add(str(entry["name"]), Path(entry["path"]), str(entry.get("licence", "unknown")))
         # In a batch each sentence needs a thread that waits for it.
-        self.threads = max(int(config.get("threads", 1)), self._batches.most)
+        self.threads = max(self.threads, self._batches.most)
 
     @property
     def device(self) -> str:
@@ -83,12 +85,19 @@ class CoquiRenderer:
 
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """Windows of the sentence, trimmed; a text with nothing to speak is a short silence. EngineFailed if others come out silent."""
+        self._making.append(job)
         try:
             yield from self._render(job, cancelled)
         except torch.OutOfMemoryError as error:
             raise EngineFailed(f"no GPU memory left for this sentence: raise memory.margin_gib ({error})") from error
         except torch.AcceleratorError as error:
             raise EngineDied(f"the GPU failed and the speech worker cannot go on: {error}") from error
+        finally:
+            self._making.remove(job)
+
+    def _alone(self) -> bool:
+        """Whether no other sentence is in the making. A single thread cannot know: the others would still wait for it."""
+        return self.threads > 1 and len(self._making) == 1
 
     def _render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         if job.voice not in self._speakers:
@@ -100,10 +109,10 @@ class CoquiRenderer:
             yield Audio(np.zeros(int(rate * _PAUSE), np.int16), rate)
             return
         try:
-            yield from _spoken_by(model, speaker.name, job, tokens, cancelled)
+            yield from _spoken_by(model, speaker.name, job, tokens, cancelled, self._alone)
         except ImplausibleAudio:  # nothing of it has been passed on
             seed = None if job.seed is None else job.seed + 1
-            yield from _spoken_by(model, speaker.name, replace(job, seed=seed), tokens, cancelled)
+            yield from _spoken_by(model, speaker.name, replace(job, seed=seed), tokens, cancelled, self._alone)
 
     def _add(self, name: str, folder: Path, licence: str) -> None:
         model = self._load(folder)
@@ -137,12 +146,17 @@ class CoquiRenderer:
 
 
 def _spoken_by(
-    model: VitsModel | SentenceModel, speaker: str, job: SpeechJob, tokens: Tokens | None, cancelled: Callable[[], bool]
+    model: VitsModel | SentenceModel,
+    speaker: str,
+    job: SpeechJob,
+    tokens: Tokens | None,
+    cancelled: Callable[[], bool],
+    alone: Callable[[], bool],
 ) -> Iterator[Audio]:
     """Raises ImplausibleAudio before any audio."""
     if isinstance(model, VitsModel):
         assert tokens is not None
-        return _windows(model, speaker, job, tokens, cancelled)
+        return _windows(model, speaker, job, tokens, cancelled, alone)
     return _pieces(model, speaker, job, cancelled)
 
 
@@ -156,14 +170,16 @@ def _pieces(model: SentenceModel, speaker: str, job: SpeechJob, cancelled: Calla
     yield Audio(_pcm(trimmer.finish()), model.rate)
 
 
-def _windows(model: VitsModel, speaker: str, job: SpeechJob, tokens: Tokens, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+def _windows(
+    model: VitsModel, speaker: str, job: SpeechJob, tokens: Tokens, cancelled: Callable[[], bool], alone: Callable[[], bool]
+) -> Iterator[Audio]:
     prior = model.prior(tokens, speaker, job.speed, job.seed)
     in_hand = 0.0 if job.plays_at is None else job.plays_at - time.monotonic()
     if in_hand > ENOUGH:
         yield Audio(np.zeros(0, np.int16), model.rate)  # others, who may have nothing yet, get their turn
     words = word_times(job.text, tokens, prior.ends, lambda word: model.tokens(word).phonemes)
     trimmer = Trimmer(model.rate)
-    for samples in model.windows(prior, sizes(in_hand), cancelled):
+    for samples in model.windows(prior, sizes(in_hand, alone=job.plays_at is None and alone()), cancelled):
         audio = Audio(_pcm(trimmer.feed(samples)), model.rate)
         if trimmer.started and words:
             audio, words = replace(audio, words=_sooner(words, trimmer.skipped / model.rate)), ()

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 # The first are small so that audio starts at once; longer ones cost less context but make a cancel wait. Beyond 128 they are no faster.
 URGENT = (32, 48, 64, 128)
+ALONE = (16, *URGENT)
+"""For a first sound that nobody else's window can come after: so little audio is in hand then."""
 UNHURRIED = (128,)
 """For a sentence whose owner still has enough to play."""
 ENOUGH = 1.0
@@ -15,8 +17,9 @@ ENOUGH = 1.0
 _STEP = 16
 
 
-def sizes(in_hand: float) -> tuple[int, ...]:
-    return UNHURRIED if in_hand > ENOUGH else URGENT
+def sizes(in_hand: float, *, alone: bool = False) -> tuple[int, ...]:
+    """`in_hand` is what the owner has to play, in seconds; `alone` that it hears nothing yet and no other sentence is in the making."""
+    return ALONE if alone else UNHURRIED if in_hand > ENOUGH else URGENT
 
 
 def plan(frames: int, growth: Sequence[int] = URGENT) -> Iterator[tuple[int, int]]:

@@ -44,6 +44,16 @@ def test_every_word_has_its_time_and_the_first_audio_tells_it(renderer: CoquiRen
     assert times[-1] <= len(sound([first, *later])) / first.rate
 
 
+def test_alone_it_is_heard_sooner_and_is_the_same(renderer: CoquiRenderer) -> None:
+    alone = made(renderer, JOB)
+    other = renderer.render(replace(JOB, owner="bob"), lambda: False)
+    next(other)
+    beside = made(renderer, JOB)
+    first, second = (next(len(audio.samples) for audio in audios if len(audio.samples)) for audios in (alone, beside))
+    assert first < second - 0.15 * alone[0].rate
+    np.testing.assert_allclose(sound(alone), sound(beside), atol=4)
+
+
 def test_words_are_loud_and_the_gap_at_a_comma_is_not(renderer: CoquiRenderer) -> None:
     audio = [one for one in made(renderer, replace(JOB, text="The lamp went out, and nobody spoke.")) if len(one.samples)]
     samples, rate, words = sound(audio).astype(float), audio[0].rate, audio[0].words
