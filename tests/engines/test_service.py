@@ -159,6 +159,7 @@ def test_sigterm_ends_a_long_generation_when_its_time_is_over() -> None:
         assert alive == []
 
 
+@pytest.mark.timeout(500)
 def test_everything_works_with_the_network_cut() -> None:
     """A network namespace of its own, with loopback and nothing else: loading and serving touch no other address."""
     script = Path("tests/engines/offline.py")
