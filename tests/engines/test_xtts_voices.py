@@ -80,7 +80,8 @@ def test_a_voice_is_cloned_once_for_each_model(recording: Path, tmp_path: Path, 
         first = said(renderer(folder, tmp_path / "voices"), "xtts/joe")
     assert len(cloned) == len(set(cloned)) == 2
     assert len(list((tmp_path / "voices" / "joe").glob("*.safetensors"))) == 2
-    assert np.array_equal(said(renderer(tmp_path / "1", tmp_path / "voices"), "xtts/joe"), first)
+    again = said(renderer(tmp_path / "1", tmp_path / "voices"), "xtts/joe")
+    np.testing.assert_allclose(again.astype(int), first.astype(int), atol=4)  # loaded anew, sums may be in another order
 
 
 def test_the_command_clones_a_voice_before_any_server_runs(
