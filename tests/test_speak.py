@@ -1,4 +1,4 @@
-"""From text to audio: in order, ahead of time, with pauses, and nothing left behind when the listener goes."""
+"""From text to audio: in order, ahead of time, and nothing left behind when the listener goes."""
 
 from __future__ import annotations
 
@@ -6,56 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-import numpy as np
 import pytest
 
-from models.base import Audio, SpeechJob, Voice, Word
+from models.base import Audio, SpeechJob
 from models.errors import EngineDied, EngineFailed, Overloaded
+from tests.speaking import VOICE, Engine, events, gather_into, talk, texts, typed
 from voice import speak as module
 from voice.schedule import Scheduler
-from voice.sentences import CLAUSES, WIDE_CLAUSES
-from voice.speak import Flush, SentenceAudio, SentenceEnded, SentenceStarted, SpeechEvent, pause_after, speak
+from voice.speak import Flush, SentenceAudio, SentenceEnded, SentenceStarted, SpeechEvent, speak
 
 pytestmark = pytest.mark.anyio
-
-VOICE = Voice("v", "m", "en", 1000)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-class Engine:
-    """Ten samples a word, each of them the sentence's number plus one; a sentence may be told to wait, and "fail" and "die" do."""
-
-    def __init__(self, concurrency: int = 2) -> None:
-        self.concurrency = concurrency
-        self.jobs: list[SpeechJob] = []
-        self.open = 0
-        self.gates: dict[int, asyncio.Event] = {}
-        self.arrived: dict[int, asyncio.Event] = {}
-
-    def gate(self, index: int) -> asyncio.Event:
-        return self.gates.setdefault(index, asyncio.Event())
-
-    def has(self, index: int) -> asyncio.Event:
-        return self.arrived.setdefault(index, asyncio.Event())
-
-    async def synthesize(self, job: SpeechJob) -> AsyncIterator[Audio]:
-        self.jobs.append(job)
-        self.open += 1
-        self.has(job.index).set()
-        try:
-            for word in job.text.split():
-                await asyncio.sleep(0)
-                if job.index in self.gates:
-                    await self.gates[job.index].wait()
-                if word.startswith(("fail", "die")):
-                    raise (EngineDied if word.startswith("die") else EngineFailed)("on purpose")
-                yield Audio(np.full(10, job.index + 1, np.int16), 1000)
-        finally:
-            self.open -= 1
 
 
 @pytest.fixture
@@ -66,29 +26,6 @@ def engine() -> Engine:
 @pytest.fixture
 def scheduler(engine: Engine) -> Scheduler:
     return Scheduler(engine, max_waiting=4)
-
-
-async def typed(*pieces: str) -> AsyncIterator[str]:
-    for piece in pieces:
-        yield piece
-
-
-def talk(text: str | AsyncIterator[str | Flush], scheduler: Scheduler, lookahead: int = 3, **options: object) -> AsyncIterator[SpeechEvent]:
-    return speak(text, owner="me", voice=VOICE, scheduler=scheduler, lookahead=lookahead, **options)  # type: ignore[arg-type]
-
-
-async def events(text: str | AsyncIterator[str], scheduler: Scheduler, **options: object) -> list[SpeechEvent]:
-    return [event async for event in talk(text, scheduler, **options)]
-
-
-async def gather_into(found: list[SpeechEvent], stream: AsyncIterator[SpeechEvent]) -> None:
-    """Keeps what came before an error."""
-    async for event in stream:
-        found.append(event)  # noqa: PERF401 (a comprehension would lose it)
-
-
-def texts(found: list[SpeechEvent]) -> list[str]:
-    return [event.text for event in found if isinstance(event, SentenceStarted)]
 
 
 async def test_sentences_come_in_order_each_between_its_start_and_its_end(scheduler: Scheduler) -> None:
@@ -327,54 +264,6 @@ async def test_twenty_clients_hear_their_own_text(engine: Engine) -> None:
     assert (scheduler.running, scheduler.waiting, scheduler._order.owners) == (0, 0, 0)
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("Yes. ", 0.3),
-        ("Really?! ", 0.3),
-        ("本当。", 0.3),
-        ('He said "no." ', 0.3),
-        ("「はい。」", 0.3),
-        ("- milk\n", 0.3),
-        ("well, ", 0.15),
-        ("you: ", 0.2),
-        ("Wait... ", 0.4),
-        ("Wait… ", 0.4),
-        ("# Title\n", 0.6),
-        ("Title\n\n", 0.6),
-        ("Yes. \n \n", 0.6),
-        ("and so they went on ", 0.0),
-    ],
-)
-def test_a_reader_pauses_by_the_punctuation(text: str, seconds: float) -> None:
-    assert pause_after(text) == seconds
-
-
-class Telling(Engine):
-    """A second for every sentence, half of which its words take, evenly."""
-
-    async def synthesize(self, job: SpeechJob) -> AsyncIterator[Audio]:
-        words = job.text.split()
-        each = 0.5 / len(words)
-        times = tuple(Word(word, 0.25 + number * each, 0.25 + (number + 1) * each) for number, word in enumerate(words))
-        yield Audio(np.ones(1000, np.int16), 1000, times)
-
-
-async def test_written_words_are_told_where_they_stand_and_when_they_are_heard() -> None:
-    text = "**One** of 2. Two."
-    found = await events(text, Scheduler(Telling(), 8), words=True)
-    words = [(event.index, word) for event in found if isinstance(event, SentenceAudio) for word in event.words]
-    assert [(index, word.text) for index, word in words] == [(0, "One"), (0, "of"), (0, "2"), (1, "Two")]
-    assert [word.end - word.start for _, word in words] == pytest.approx([0.5 / 3] * 3 + [0.5])
-    assert all(text[word.at :].startswith(word.text) for _, word in words)
-    assert (words[0][1].start, words[3][1].start) == (0.25, 1.55)  # a pause is between the sentences
-
-
-async def test_words_are_not_looked_for_unless_asked(scheduler: Scheduler) -> None:
-    found = await events("One. Two.", Scheduler(Telling(), 8))
-    assert [event.words for event in found if isinstance(event, SentenceAudio) and event.words] == []
-
-
 async def test_a_flush_speaks_what_has_come(scheduler: Scheduler) -> None:
     goes_on = asyncio.Event()
 
@@ -389,23 +278,6 @@ async def test_a_flush_speaks_what_has_come(scheduler: Scheduler) -> None:
     assert await anext(stream) == SentenceStarted(0, "One and", "One and", 0)
     goes_on.set()
     assert [event.at for event in [event async for event in stream] if isinstance(event, SentenceStarted)] == [7]
-
-
-@pytest.mark.parametrize("mark", CLAUSES + WIDE_CLAUSES)
-def test_every_mark_that_may_end_a_fragment_is_shorter_than_the_end_of_a_sentence(mark: str) -> None:
-    assert 0 < pause_after(f"so{mark} ") < pause_after("so. ")
-
-
-async def test_pauses_go_with_the_speed(scheduler: Scheduler) -> None:
-    for speed in (0.5, 2.0):
-        pieces = [event.audio for event in await events("One. Two.", scheduler, speed=speed) if isinstance(event, SentenceAudio)]
-        assert [len(audio.samples) for audio in pieces] == [10, 300 / speed, 10]
-
-
-async def test_a_sentence_broken_for_its_length_has_no_pause_inside(scheduler: Scheduler) -> None:
-    found = await events("and on " * 60, scheduler)
-    assert len(texts(found)) > 1
-    assert all(event.audio.samples.all() for event in found if isinstance(event, SentenceAudio))
 
 
 async def test_another_language_than_the_voices_own_is_split_read_and_spoken_as_such() -> None:

@@ -96,7 +96,7 @@ class CoquiRenderer:
             self._making.remove(job)
 
     def _alone(self) -> bool:
-        """Whether no other sentence is in the making. A single thread cannot know: the others would still wait for it."""
+        """Whether no other sentence is in the making. A single thread cannot know: others would be waiting for it."""
         return self.threads > 1 and len(self._making) == 1
 
     def _render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
@@ -109,10 +109,34 @@ class CoquiRenderer:
             yield Audio(np.zeros(int(rate * _PAUSE), np.int16), rate)
             return
         try:
-            yield from _spoken_by(model, speaker.name, job, tokens, cancelled, self._alone)
+            yield from self._spoken(speaker, job, tokens, cancelled)
         except ImplausibleAudio:  # nothing of it has been passed on
             seed = None if job.seed is None else job.seed + 1
-            yield from _spoken_by(model, speaker.name, replace(job, seed=seed), tokens, cancelled, self._alone)
+            yield from self._spoken(speaker, replace(job, seed=seed), tokens, cancelled)
+
+    def _spoken(self, speaker: _Speaker, job: SpeechJob, tokens: Tokens | None, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        """Raises ImplausibleAudio before any audio."""
+        model = speaker.model
+        if isinstance(model, VitsModel):
+            assert tokens is not None
+            return self._windows(model, speaker.name, job, tokens, cancelled)
+        return _pieces(model, speaker.name, job, cancelled)
+
+    def _windows(self, model: VitsModel, speaker: str, job: SpeechJob, tokens: Tokens, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        prior = model.prior(tokens, speaker, job.speed, job.seed)
+        in_hand = 0.0 if job.plays_at is None else job.plays_at - time.monotonic()
+        if in_hand > ENOUGH:
+            yield Audio(np.zeros(0, np.int16), model.rate)  # others, who may have nothing yet, get their turn
+        words = word_times(job.text, tokens, prior.ends, lambda word: model.tokens(word).phonemes)
+        trimmer = Trimmer(model.rate)
+        for samples in model.windows(prior, sizes(in_hand, alone=job.plays_at is None and self._alone()), cancelled):
+            audio = Audio(_pcm(trimmer.feed(samples)), model.rate)
+            if trimmer.started and words:
+                audio, words = replace(audio, words=_sooner(words, trimmer.skipped / model.rate)), ()
+            yield audio
+        if not trimmer.started and not cancelled():
+            raise ImplausibleAudio("the voice made only silence for this sentence: try again, or with another seed")
+        yield Audio(_pcm(trimmer.finish()), model.rate)
 
     def _add(self, name: str, folder: Path, licence: str) -> None:
         model = self._load(folder)
@@ -145,45 +169,11 @@ class CoquiRenderer:
                 pass
 
 
-def _spoken_by(
-    model: VitsModel | SentenceModel,
-    speaker: str,
-    job: SpeechJob,
-    tokens: Tokens | None,
-    cancelled: Callable[[], bool],
-    alone: Callable[[], bool],
-) -> Iterator[Audio]:
-    """Raises ImplausibleAudio before any audio."""
-    if isinstance(model, VitsModel):
-        assert tokens is not None
-        return _windows(model, speaker, job, tokens, cancelled, alone)
-    return _pieces(model, speaker, job, cancelled)
-
-
 def _pieces(model: SentenceModel, speaker: str, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
     trimmer = Trimmer(model.rate)
     with closing(model.stream(job.text, speaker, job.language, job.speed, job.seed, cancelled)) as stream:
         for samples in stream:
             yield Audio(_pcm(trimmer.feed(samples)), model.rate)
-    if not trimmer.started and not cancelled():
-        raise ImplausibleAudio("the voice made only silence for this sentence: try again, or with another seed")
-    yield Audio(_pcm(trimmer.finish()), model.rate)
-
-
-def _windows(
-    model: VitsModel, speaker: str, job: SpeechJob, tokens: Tokens, cancelled: Callable[[], bool], alone: Callable[[], bool]
-) -> Iterator[Audio]:
-    prior = model.prior(tokens, speaker, job.speed, job.seed)
-    in_hand = 0.0 if job.plays_at is None else job.plays_at - time.monotonic()
-    if in_hand > ENOUGH:
-        yield Audio(np.zeros(0, np.int16), model.rate)  # others, who may have nothing yet, get their turn
-    words = word_times(job.text, tokens, prior.ends, lambda word: model.tokens(word).phonemes)
-    trimmer = Trimmer(model.rate)
-    for samples in model.windows(prior, sizes(in_hand, alone=job.plays_at is None and alone()), cancelled):
-        audio = Audio(_pcm(trimmer.feed(samples)), model.rate)
-        if trimmer.started and words:
-            audio, words = replace(audio, words=_sooner(words, trimmer.skipped / model.rate)), ()
-        yield audio
     if not trimmer.started and not cancelled():
         raise ImplausibleAudio("the voice made only silence for this sentence: try again, or with another seed")
     yield Audio(_pcm(trimmer.finish()), model.rate)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 # The first are small so that audio starts at once; longer ones cost less context but make a cancel wait. Beyond 128 they are no faster.
 URGENT = (32, 48, 64, 128)
 ALONE = (16, *URGENT)
-"""For a first sound that nobody else's window can come after: so little audio is in hand then."""
+"""For a first sound when nobody else's window can come between it and the next one: so little audio is in hand then."""
 UNHURRIED = (128,)
 """For a sentence whose owner still has enough to play."""
 ENOUGH = 1.0

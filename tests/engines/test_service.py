@@ -161,9 +161,13 @@ def test_sigterm_ends_a_long_generation_when_its_time_is_over() -> None:
 
 @pytest.mark.timeout(500)
 def test_everything_works_with_the_network_cut() -> None:
-    """A network namespace of its own, with loopback and nothing else: loading and serving touch no other address."""
+    """A network namespace of its own, with loopback and nothing else: loading and serving touch no other address.
+
+    And one of processes: whatever becomes of the script, no server of it is left.
+    """
     script = Path("tests/engines/offline.py")
-    run = subprocess.run(["unshare", "-rn", sys.executable, str(script)], cwd=ROOT, capture_output=True, text=True, timeout=500)
+    cut = ["unshare", "-rn", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    run = subprocess.run([*cut, sys.executable, str(script)], cwd=ROOT, capture_output=True, text=True, timeout=500)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Paris" in run.stdout
     assert "seconds of speech" in run.stdout
