@@ -77,6 +77,8 @@ def response(error: BaseException) -> Response:
 def explain_validation(faults: Any) -> errors.InvalidInput:
     """The first fault of a pydantic error in words, with the field it is in."""
     fault = faults[0]
+    if fault["type"] == "json_invalid":
+        return errors.InvalidInput(f"the body is no JSON (at character {fault['loc'][-1]}: {fault['ctx']['error']}): expected an object.")
     place = ".".join(str(part) for part in fault["loc"] if part != "body")
     return errors.InvalidInput(f"{place or 'body'}: {fault['msg']} (got {_short(fault.get('input'))})", param=place or None)
 
@@ -97,6 +99,8 @@ def install(app: FastAPI) -> None:
 
     async def http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if isinstance(cause := error.__cause__, UnicodeDecodeError):  # FastAPI says only that there is something
+            return response(errors.InvalidInput(f"the body is not UTF-8 (at byte {cause.start}): expected a JSON object."))
         content = {"error": {"message": error.detail, "type": "invalid_request_error", "param": None, "code": None}}
         return Response(orjson.dumps(content), error.status_code, error.headers, "application/json")
 

@@ -163,10 +163,16 @@ def test_signs_are_no_obstacle_where_something_can_be_said(server: Server, text:
     assert (answer.status_code, len(answer.content) > 2000) == (200, True)
 
 
-def test_bad_json_is_told_as_openai_does(server: Server) -> None:
-    answer = httpx.post(f"{server.url}/v1/audio/speech", content=b"{", headers={"content-type": "application/json"})
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [(b"{", "no JSON (at character 1: Expecting property name"), (b'{"input": "\xff"}', "not UTF-8 (at byte 11)"), (b"[]", "body:")],
+)
+def test_a_body_that_is_no_json_object_is_told_as_openai_does(server: Server, body: bytes, told: str) -> None:
+    answer = httpx.post(f"{server.url}/v1/audio/speech", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert answer.json()["error"]["param"] is None
+    assert told in answer.json()["error"]["message"]
 
 
 def test_voices_say_what_they_are(server: Server) -> None:
