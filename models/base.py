@@ -124,6 +124,57 @@ class Audio:
         return len(self.samples) / self.rate
 
 
+LISTENING_RATE = 16000
+"""Samples per second of all audio that is listened to: float32 in -1..1, mono, of shape [n]."""
+WINDOW = 512
+"""Samples behind each probability of speech."""
+
+Task = Literal["transcribe", "translate"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningJob:
+    """Audio to be written down. `owner` is the id of the request it belongs to."""
+
+    owner: str
+    samples: NDArray[np.float32]
+    task: Task = "transcribe"
+    """translate is into English."""
+    language: str = ""
+    """BCP 47; "" is found out from the audio."""
+    prompt: str = ""
+    """Text that stands before it: names and a style to follow."""
+    temperature: float | None = None
+    """None begins at 0 and goes up where the text does not fit the audio."""
+    words: bool = False
+    """Tell when each word is heard."""
+    urgent: bool = False
+    """Somebody waits in a conversation: it goes before files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What the audio is in, as BCP 47, told once before the first segment; `probability` is 1 where the job said so."""
+
+    code: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of the transcript; times in seconds from the beginning of the audio. Joined, the texts are the transcript."""
+
+    text: str
+    start: float
+    end: float
+    words: tuple[Word, ...] = ()
+    tokens: tuple[int, ...] = ()
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 1.0
+    no_speech_prob: float = 0.0
+
+
 @runtime_checkable
 class Engine(Protocol):
     """The life of an engine. `start` returns once it is loaded and warm; after that, `died` returns when it has died, saying why."""
@@ -164,6 +215,29 @@ class SpeechEngine(Engine, Protocol):
 
     def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
         """Stream the audio of one sentence, in order. UnknownVoice, EngineDied, or EngineFailed for this job alone."""
+
+
+class Detector(Protocol):
+    """Says of one stream of audio where somebody speaks."""
+
+    async def feed(self, samples: NDArray[np.float32]) -> list[float]:
+        """The probabilities of speech of all windows that are complete with these samples, in order. EngineDied."""
+
+    async def close(self) -> None:
+        """Forget the stream. Idempotent."""
+
+
+class ListeningEngine(Engine, Protocol):
+    """Writes down what is said. Closing the iterator of `transcribe` cancels the job at its next segment."""
+
+    model: str
+    """The name of what it listens with."""
+
+    def transcribe(self, job: ListeningJob) -> AsyncGenerator[Language | Segment, None]:
+        """The language, then segments as they are found. EngineDied, or EngineFailed for this job alone."""
+
+    async def detector(self) -> Detector:
+        """For a new stream. NotReady, EngineDied."""
 
 
 @dataclass(frozen=True, slots=True)
