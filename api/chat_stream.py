@@ -136,7 +136,7 @@ def _refusal(status: int, body: bytes) -> FiresideError:
 
 
 def _delta(chunk: dict[str, Any]) -> Delta:
-    choice = next(iter(chunk.get("choices") or ()), {})
+    choice: dict[str, Any] = next(iter(chunk.get("choices") or ()), {})
     delta = choice.get("delta") or {}
     tools = tuple(map(_tool, delta.get("tool_calls") or ()))
     return Delta(chunk, delta.get("content") or "", tools, choice.get("finish_reason"), chunk.get("usage"))
