@@ -1,7 +1,7 @@
 """One turn of a conversation through Whisper, as soon as possible: one reading, and without encoding silence up to 30 seconds.
 
-CTranslate2's encoder takes fewer frames than Whisper was trained on. Then the decoder may not find the end, and repeat itself; it does find it
-where it has to tell times, and hears PADDING seconds of silence behind the speech. docs/listening.md has the figures.
+CTranslate2's encoder takes fewer frames than Whisper was trained on. Then the decoder may not find the end, and repeat itself; it does find
+it where it has to tell times, and hears PADDING seconds of silence behind the speech. docs/listening.md has the figures.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _TIMES = 0.02
 _REPETITIVE = 2.4
 _UNLIKELY = -1.0
 _SILENT = 0.6
+_HARDLY_LIKELY = -0.8
 
 
 class Turn:
@@ -36,7 +37,7 @@ class Turn:
         encoded = whisper.encode(self._features())
         self.language = self._language(encoded)
         read = self._read(encoded)
-        silent = read.no_speech_prob > _SILENT and read.avg_logprob < _UNLIKELY
+        silent = read.no_speech_prob > _SILENT and read.avg_logprob < _HARDLY_LIKELY
         self.doubtful = not silent and (read.compression_ratio > _REPETITIVE or read.avg_logprob < _UNLIKELY)
         self.segments = [] if silent or not read.text.strip() else [read]
 
@@ -73,8 +74,16 @@ class Turn:
         return replace(told, avg_logprob=likely, no_speech_prob=float(result.no_speech_prob))
 
     def _segment(self, tokenizer: Tokenizer, tokens: Sequence[int]) -> Segment:
+        tokens = self._until_the_end(tokens, tokenizer.timestamp_begin)
         text = tokenizer.decode(tokens)
         times = [(token - tokenizer.timestamp_begin) * _TIMES for token in tokens if token >= tokenizer.timestamp_begin]
         start, end = (times[0], times[-1]) if len(times) > 1 else (0.0, self._seconds)
         ratio = float(get_compression_ratio(text.strip())) if text.strip() else 1.0
         return Segment(text, start, min(end, self._seconds), tokens=tuple(tokens), compression_ratio=ratio)
+
+    def _until_the_end(self, tokens: Sequence[int], first_time: int) -> Sequence[int]:
+        """Whisper may go on behind what is the end by its own times, and say it all again."""
+        for place, token in enumerate(tokens[1:], 1):
+            if (token - first_time) * _TIMES >= self._seconds - _TIMES:
+                return tokens[: place + 1]
+        return tokens
