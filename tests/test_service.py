@@ -39,7 +39,7 @@ class TestComposedContract(OpenAIContract):
 
 def test_every_model_is_listed_and_found_by_its_aliases(server: Server) -> None:
     client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
-    assert {model.id for model in client.models.list()} == {"mock-text", "mock-speech"}
+    assert {model.id for model in client.models.list()} == {"mock-text", "mock-speech", "mock-listening"}
     assert client.models.retrieve("tts-1").id == "mock-speech"
     with pytest.raises(openai.NotFoundError, match="gpt-9"):
         client.models.retrieve("gpt-9")
