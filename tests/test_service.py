@@ -14,7 +14,7 @@ from tests.contract.suite import OpenAIContract
 from tests.servers import ROOT, Server, serve
 
 pytestmark = pytest.mark.anyio
-HEAVY = ("torch", "vllm", "TTS", "transformers", "onnx", "faster_whisper")
+HEAVY = ("torch", "vllm", "TTS", "transformers", "onnx", "faster_whisper", "ctranslate2", "onnxruntime")
 
 
 @pytest.fixture(scope="module")

