@@ -1,4 +1,4 @@
-"""The contract between the server and its engines: three small protocols and the plain types they exchange.
+"""The contract between the server and its engines: four small protocols and the plain types they exchange.
 
 Nothing here knows HTTP, torch or vLLM. Everything an engine takes or gives is one of these types; audio travels with its rate.
 """
@@ -57,7 +57,7 @@ class TextChunk:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What an engine is doing now, in requests (text) or sentences (speech)."""
+    """What an engine is doing now, in requests (text), sentences (speech) or recordings (listening)."""
 
     running: int = 0
     waiting: int = 0
@@ -124,6 +124,60 @@ class Audio:
         return len(self.samples) / self.rate
 
 
+LISTENING_RATE = 16000
+"""Samples per second of all audio that is listened to: float32 in -1..1, mono, of shape [n]."""
+WINDOW = 512
+"""Samples behind each probability of speech."""
+
+Task = Literal["transcribe", "translate"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningJob:
+    """Audio to be written down. `owner` is the id of the request it belongs to."""
+
+    owner: str
+    samples: NDArray[np.float32]
+    task: Task = "transcribe"
+    """translate is into English."""
+    language: str = ""
+    """BCP 47; "" is found out from the audio."""
+    prompt: str = ""
+    """Text that stands before it: names and a style to follow."""
+    temperature: float | None = None
+    """None begins at 0 and goes up where the text does not fit the audio."""
+    words: bool = False
+    """Tell when each word is heard."""
+    urgent: bool = False
+    """Somebody waits in a conversation: it goes before files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What the audio is in, as BCP 47, told once before the first segment; `probability` is 1 where the job said so."""
+
+    code: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of the transcript; times in seconds from the beginning of the audio. Joined, the texts are the transcript."""
+
+    text: str
+    start: float
+    end: float
+    words: tuple[Word, ...] = ()
+    tokens: tuple[int, ...] = ()
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 1.0
+    no_speech_prob: float = 0.0
+
+
+Heard = Language | Segment
+
+
 @runtime_checkable
 class Engine(Protocol):
     """The life of an engine. `start` returns once it is loaded and warm; after that, `died` returns when it has died, saying why."""
@@ -166,6 +220,30 @@ class SpeechEngine(Engine, Protocol):
         """Stream the audio of one sentence, in order. UnknownVoice, EngineDied, or EngineFailed for this job alone."""
 
 
+class Detector(Protocol):
+    """Says of one stream of audio where somebody speaks."""
+
+    async def feed(self, samples: NDArray[np.float32]) -> list[float]:
+        """The probabilities of speech of all windows that are complete with these samples, in order. EngineDied."""
+
+    async def close(self) -> None:
+        """Forget the stream. Idempotent."""
+
+
+class ListeningEngine(Engine, Protocol):
+    """Writes down what is said. Closing the iterator of `transcribe` cancels the job at its next segment."""
+
+    @property
+    def model(self) -> str:
+        """The name of what it listens with, once started; empty before."""
+
+    def transcribe(self, job: ListeningJob) -> AsyncGenerator[Heard, None]:
+        """The language, then segments as they are found. EngineDied, or EngineFailed for this job alone."""
+
+    async def detector(self) -> Detector:
+        """For a new stream. NotReady, EngineDied."""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """Sentences that can be in the making at once: so many `places` of what `name` stands for."""
@@ -187,3 +265,19 @@ class Renderer(Protocol):
 
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """The Audio of one sentence, window by window; it asks `cancelled` between windows and returns early when that is true."""
+
+
+class Listener(Protocol):
+    """The synchronous half of a listening engine, in its worker process: only there are CTranslate2 and onnxruntime imported."""
+
+    model: str
+    device: str
+    threads: int
+    """How many recordings it transcribes at once, beside one job that is urgent."""
+
+    def transcribe(self, job: ListeningJob, cancelled: Callable[[], bool]) -> Iterator[Heard | None]:
+        """The language, then segments. None where there is nothing new yet: between two items another job may have its turn, on another
+        thread. It may ask `cancelled` in between, and is closed when that is true."""
+
+    def detector(self) -> Callable[[NDArray[np.float32]], float]:
+        """For a new stream: what is called with one WINDOW after the other gives the probability of speech of each."""

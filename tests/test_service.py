@@ -14,7 +14,7 @@ from tests.contract.suite import OpenAIContract
 from tests.servers import ROOT, Server, serve
 
 pytestmark = pytest.mark.anyio
-HEAVY = ("torch", "vllm", "TTS", "transformers", "onnx", "faster_whisper")
+HEAVY = ("torch", "vllm", "TTS", "transformers", "onnx", "faster_whisper", "ctranslate2", "onnxruntime")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ class TestComposedContract(OpenAIContract):
 
 def test_every_model_is_listed_and_found_by_its_aliases(server: Server) -> None:
     client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
-    assert {model.id for model in client.models.list()} == {"mock-text", "mock-speech"}
+    assert {model.id for model in client.models.list()} == {"mock-text", "mock-speech", "mock-listening"}
     assert client.models.retrieve("tts-1").id == "mock-speech"
     with pytest.raises(openai.NotFoundError, match="gpt-9"):
         client.models.retrieve("gpt-9")
@@ -82,7 +82,7 @@ def test_the_lives_of_the_engines_are_in_the_log_and_in_the_status(server: Serve
     assert "speech: ready" in log
     assert "mock-text: ready" in log
     ready = {"state": "ready", "detail": "ready"}
-    assert server.get("/v1/status").json() == {"ready": True, "engines": {"text": ready, "speech": ready}}
+    assert server.get("/v1/status").json() == {"ready": True, "engines": {"text": ready, "speech": ready, "listening": ready}}
 
 
 def test_mock_mode_imports_nothing_heavy() -> None:
@@ -92,6 +92,6 @@ def test_mock_mode_imports_nothing_heavy() -> None:
 
 
 def test_the_speech_worker_of_mock_mode_imports_nothing_heavy() -> None:
-    code = f"import models.speech.mock, models.worker, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+    code = f"import models.speech.mock, models.speech.worker, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

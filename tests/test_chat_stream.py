@@ -1,0 +1,98 @@
+"""The chat route asked from within, on the mock engine; tests/engines does the same on vLLM."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from api.chat_stream import Delta, chat
+from models.errors import ContextTooLong, EngineFailed, InvalidInput, UnknownModel
+from models.text.mock import MockTextEngine
+from settings import Fault, MockText
+
+pytestmark = pytest.mark.anyio
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[MockTextEngine]:
+    async with started(MockText()) as made:
+        yield made
+
+
+class started:  # noqa: N801
+    def __init__(self, settings: MockText) -> None:
+        self.engine = MockTextEngine("mock-text", (), settings)
+
+    async def __aenter__(self) -> MockTextEngine:
+        await self.engine.start()
+        return self.engine
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.engine.stop()
+
+
+async def told(engine: MockTextEngine, **body: Any) -> list[Delta]:
+    return [delta async for delta in chat(engine, {"model": "mock-text", "messages": HELLO} | body, "me")]
+
+
+async def test_text_comes_in_deltas_and_usage_at_the_end(engine: MockTextEngine) -> None:
+    engine.enqueue(["It is late. Go home."])
+    deltas = await told(engine)
+    assert "".join(delta.text for delta in deltas) == "It is late. Go home."
+    assert [delta.finish_reason for delta in deltas if delta.finish_reason] == ["stop"]
+    assert deltas[-1].usage
+    assert deltas[-1].usage["completion_tokens"] > 3
+
+
+async def test_a_call_of_a_tool_comes_in_pieces(engine: MockTextEngine) -> None:
+    tool = {"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {"zone": {"type": "string"}}}}}
+    deltas = await told(engine, tools=[tool], tool_choice="required")
+    tools = [piece for delta in deltas for piece in delta.tools]
+    assert tools[0].name == "clock"
+    assert tools[0].call_id
+    assert "".join(piece.arguments for piece in tools).startswith("{")
+
+
+async def test_what_the_route_refuses_is_raised(engine: MockTextEngine) -> None:
+    with pytest.raises(InvalidInput):
+        await told(engine, messages=[])
+    with pytest.raises(UnknownModel):
+        await told(engine, model="nobody")
+    with pytest.raises(ContextTooLong):
+        await told(engine, messages=[{"role": "user", "content": "word " * 5000}])
+
+
+async def test_a_failure_on_the_way_is_raised_behind_what_came() -> None:
+    async with started(MockText(fault=Fault(kind="mid_stream"))) as engine:
+        deltas = []
+        with pytest.raises(EngineFailed):
+            async for delta in chat(engine, {"model": "mock-text", "messages": HELLO}, "me"):
+                deltas.append(delta)  # noqa: PERF401
+        assert "".join(delta.text for delta in deltas)
+
+
+async def test_closing_it_aborts_the_request() -> None:
+    async with started(MockText(tokens_per_second=5)) as engine:
+        async with aclosing(chat(engine, {"model": "mock-text", "messages": HELLO}, "me")) as deltas:
+            async for delta in deltas:
+                if delta.text:
+                    break
+            assert engine.load().running == 1
+        assert engine.load().running == 0
+
+
+async def test_cancelling_whoever_waits_for_it_aborts_it_too() -> None:
+    async with started(MockText(ttft=60)) as engine:
+        waiting = asyncio.create_task(told(engine))
+        while not engine.load().running:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert engine.load().running == 0
