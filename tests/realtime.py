@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -80,7 +81,6 @@ class Listener:
         self.script: deque[str | Exception] = deque()
         self.jobs: list[ListeningJob] = []
         self.running = 0
-        self.hold: asyncio.Event | None = None
         self.open = 0
 
     def load(self) -> Load:
@@ -92,12 +92,10 @@ class Listener:
     async def transcribe(self, job: ListeningJob) -> AsyncGenerator[Language | Segment, None]:
         self.jobs.append(job)
         self.running += 1
+        said = self.script.popleft() if self.script else f"Turn {len(self.jobs)}."
         try:
-            if self.hold:
-                await self.hold.wait()
             await asyncio.sleep(0)
             yield Language("en", 1.0)
-            said = self.script.popleft() if self.script else f"Turn {len(self.jobs)}."
             if isinstance(said, Exception):
                 raise said
             for word in said.split(" ") if said else ():
@@ -218,8 +216,6 @@ class Client:
         await self.connection.send({"type": kind, **fields})
 
     async def event(self) -> dict[str, Any]:
-        import json
-
         raw = json.loads(await asyncio.wait_for(self.connection.recv_bytes(), 10))
         checked(raw)
         self.events.append(raw)
@@ -229,6 +225,27 @@ class Client:
         while (event := await self.event())["type"] != kind:
             assert event["type"] != "error" or kind == "error", event
         return event
+
+    async def configure(self, **session: Any) -> dict[str, Any]:
+        await self.send("session.update", session={"type": "realtime", **session})
+        updated: dict[str, Any] = (await self.until("session.updated"))["session"]
+        return updated
+
+    async def write(self, text: str, **item: Any) -> None:
+        content = [{"type": "input_text", "text": text}]
+        await self.send("conversation.item.create", item={"type": "message", "role": "user", "content": content, **item})
+
+    async def refused(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """What is said against it. The session goes on."""
+        await self.send(kind, event_id="mine", **fields)
+        error: dict[str, Any] = (await self.until("error"))["error"]
+        assert error.pop("event_id") == "mine"
+        return error
+
+    async def transcript(self, item_id: str) -> str:
+        """What the history has of an answer."""
+        await self.send("conversation.item.retrieve", item_id=item_id)
+        return str((await self.until("conversation.item.retrieved"))["item"]["content"][0]["transcript"])
 
     async def say(self, seconds: float, *, loud: bool = True) -> None:
         """Speech, or silence."""

@@ -170,7 +170,8 @@ class Ear:
     def _begin_guess(self) -> None:
         """While it is waited for the end of the turn, what was said is written down as if that had been it."""
         with suppress(FiresideError):  # the turn itself will say so
-            self._guess = self.write_down(self._buffer.since(round(self.begin * LISTENING_RATE)), self._judge)
+            so_far = self._buffer.between(round(self.begin * LISTENING_RATE), round(self.told * LISTENING_RATE))
+            self._guess = self.write_down(so_far, self._judge)
 
     def _judge(self, guess: Writing) -> None:
         vad = self._settings.turn_detection

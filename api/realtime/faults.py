@@ -13,7 +13,7 @@ from models.errors import InvalidInput
 # pydantic puts the branches of a union into the place of a fault; no client knows them.
 _FORMATS = ("audio/pcm", "audio/pcmu", "audio/pcma")
 _KINDS = ("message", "function_call", "function_call_output", "input_text", "input_audio", "output_text", "output_audio", "function")
-_BRANCHES = frozenset((*_FORMATS, *_KINDS, "server_vad", "semantic_vad", "user", "system", "assistant", "int", "str", "Named"))
+_BRANCHES = frozenset((*_FORMATS, *_KINDS, "server_vad", "semantic_vad", "user", "system", "assistant", "constrained-int", "Named"))
 
 
 class Refused(InvalidInput):

@@ -77,10 +77,10 @@ class Buffer:
             self._chunks.append(samples)
             self.end += len(samples)
 
-    def since(self, begin: int) -> Heard:
+    def between(self, begin: int, end: int) -> Heard:
         if not self._chunks:
             return np.zeros(0, np.float32)
-        return np.concatenate(self._chunks)[max(0, begin - self.begin) :]
+        return np.concatenate(self._chunks)[max(0, begin - self.begin) : max(0, end - self.begin)]
 
     def forget(self, before: int) -> None:
         """Whole pieces that end before it; so some more may be kept."""
@@ -90,10 +90,9 @@ class Buffer:
     def take(self, begin: int = 0, end: int | None = None) -> Heard:
         """What is there from `begin` up to `end`; what comes before that is forgotten, too."""
         end = self.end if end is None else end
-        rest, taken = self.since(end) if end < self.end else None, self.since(begin)
+        taken, rest = self.between(begin, end), self.between(end, self.end)
         self._chunks.clear()
         self.begin = end
-        if rest is not None:
+        if len(rest):
             self._chunks.append(rest)
-            taken = taken[: len(taken) - len(rest)]
         return taken
