@@ -145,7 +145,7 @@ class House:
     def _speech(self) -> tuple[Catalog, Scheduler]:
         if self.scheduler is None:
             raise NotReady("this server has no speech engine")
-        return Catalog(self.voices, "v", {"alloy": ""}), self.scheduler
+        return Catalog(self.voices, "v", Settings().aliases.voices), self.scheduler
 
     def _listening(self) -> Listener:
         if self.listener is None:
