@@ -148,7 +148,8 @@ class RealtimeSession:
             self._alarm.cancel()
         await cancel(*tasks)
         answers = [answer.task for answer in self._answers.values()]
-        await cancel(*answers, *self._ending, *self._transcripts.tasks())
+        await cancel(*answers, *self._transcripts.tasks())
+        await asyncio.gather(*self._ending, return_exceptions=True)
         await self._ear.close()
 
     async def _read(self) -> None:
