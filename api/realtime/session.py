@@ -209,18 +209,20 @@ class RealtimeSession:
         self._outbox.say("session.updated", session=self._described())
         self._wait_for_silence()
 
-    def _check(self, wanted: Configuration) -> None:
-        self._check_model(wanted.model, "session.model")
-        if not wanted.speaks:
+    def _check(self, wanted: Configuration, within: str = "session") -> None:
+        """What is new in it. What was good before may not be known for a while, as an engine may be loading again."""
+        before = self.configuration
+        if wanted.model != before.model:
+            self._check_model(wanted.model, f"{within}.model")
+        if not wanted.speaks or (before.speaks and wanted.audio.output.voice == before.audio.output.voice):
             return
         if not self.runtime.speech:
-            raise Refused(
-                "invalid_value", "this server has no speech engine: expected output_modalities text.", param="session.output_modalities"
-            )
+            told = "this server has no speech engine: expected output_modalities text."
+            raise Refused("invalid_value", told, param=f"{within}.output_modalities")
         try:
             self.runtime.require_speech()[0].find(wanted.audio.output.voice)
         except UnknownVoice as error:
-            error.param = "session.audio.output.voice"
+            error.param = f"{within}.audio.output.voice"
             raise
 
     def _check_model(self, name: str, param: str = "model") -> None:
@@ -329,7 +331,7 @@ class RealtimeSession:
 
     def _ask(self, wanted: events.ResponseOptions | None) -> None:
         plan = planned(self.configuration, wanted, self.items)
-        self._check(plan.configuration)
+        self._check(plan.configuration, "response")
         if not plan.conversing:
             if len(self._answers) > MOST_BESIDE:
                 raise Overloaded(f"{MOST_BESIDE} responses are in the making: wait until one of them is done.")
