@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,10 +26,11 @@ from models.speech.engine import WorkerSpeechEngine
 from models.text.mock import MockTextEngine
 from settings import MockText, Settings
 from tests.realtime import Client
-from tests.servers import Server, free_port
+from tests.servers import ROOT, Server, free_port
 from tests.test_realtime import ANSWERED, SPOKEN, TRANSCRIBE, TRANSCRIBED
 
 pytestmark = pytest.mark.anyio
+PAGE = ROOT / "docs" / "realtime.md"
 
 
 @asynccontextmanager
@@ -132,3 +135,13 @@ async def test_a_served_profile_talks(server: Server) -> None:
         done = (await client.until("response.done"))["response"]
         assert done["status"] == "completed"
         assert client.audio()
+
+
+async def test_the_page_s_program_runs(server: Server) -> None:
+    found = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    program = found[1].replace("http://127.0.0.1:3000", server.url)
+    ran = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    said, _ = await ran.communicate()
+    assert ran.returncode == 0
+    assert len(said) > 10
