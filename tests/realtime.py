@@ -82,6 +82,8 @@ class Listener:
         self.jobs: list[ListeningJob] = []
         self.running = 0
         self.open = 0
+        self.hold: asyncio.Event | None = None
+        """Nothing is written down before it is set."""
 
     def load(self) -> Load:
         return Load(self.running)
@@ -94,7 +96,7 @@ class Listener:
         self.running += 1
         said = self.script.popleft() if self.script else f"Turn {len(self.jobs)}."
         try:
-            await asyncio.sleep(0)
+            await (self.hold.wait() if self.hold else asyncio.sleep(0))
             yield Language("en", 1.0)
             if isinstance(said, Exception):
                 raise said

@@ -137,6 +137,22 @@ async def test_a_served_profile_talks(server: Server) -> None:
         assert client.audio()
 
 
+async def test_a_served_profile_listens_and_is_interrupted(server: Server) -> None:
+    async with talking(server.url + "/v1") as client:
+        await client.send("session.update", session=TRANSCRIBE)
+        await client.say(1.0)
+        await client.say(1.0, loud=False)
+        assert (await client.until(TRANSCRIBED))["transcript"]
+        await client.until("response.done")
+        heard = client.of("response.output_item.added")[0]["item"]["id"]
+        await client.say(0.5)
+        await client.until("input_audio_buffer.speech_started")
+        said = client.of("response.output_audio_transcript.done")[0]["transcript"]
+        assert said.startswith(kept := await client.transcript(heard))
+        assert len(kept) < len(said)
+    server.until("fireside_running", 0)
+
+
 async def test_the_page_s_program_runs(server: Server) -> None:
     found = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert found

@@ -243,6 +243,18 @@ async def test_audio_in_an_item_is_transcribed() -> None:
         assert home.text.history[-1].messages[-1]["content"] == "He said: Hello there."
 
 
+async def test_a_session_has_so_many_recordings_transcribed_at_a_time() -> None:
+    async with house() as home, connected(home) as client:
+        assert home.listener
+        home.listener.hold = asyncio.Event()
+        audio = {"type": "input_audio", "audio": base64.b64encode(pcm(0.2)).decode()}
+        item = {"type": "message", "role": "user", "content": [audio]}
+        for _ in range(8):
+            await client.send("conversation.item.create", item=item)
+        assert (await client.refused("conversation.item.create", item=item))["code"] == "overloaded"
+        home.listener.hold.set()
+
+
 async def test_an_answer_may_be_cut_short() -> None:
     async with house() as home, connected(home) as client:
         await client.send("response.create", response={"max_output_tokens": 3})

@@ -52,6 +52,8 @@ from voice.history import Said
 
 MOST_BESIDE = 8
 """Responses of one session that may be in the making beside the conversation's."""
+MOST_UNHEARD = 8
+"""Recordings of one session that the client may have transcribed at a time."""
 SILENCE = "[silence]"
 """What the model is told of a user who says nothing."""
 
@@ -261,6 +263,7 @@ class RealtimeSession:
 
     def _commit_all(self) -> None:
         self.runtime.require_listening()
+        self._check_place()
         if not self._ear.speaking:
             self._turn = ""
         samples = self._ear.all()
@@ -288,6 +291,10 @@ class RealtimeSession:
             raise
         self._transcripts.begin(entry, place, writing, told=self.configuration.hears.transcription is not None)
 
+    def _check_place(self) -> None:
+        if len(self._transcripts.tasks()) >= MOST_UNHEARD:
+            raise Overloaded(f"{MOST_UNHEARD} recordings of this session are being transcribed: wait for one of them.")
+
     # The conversation's items
 
     def _create(self, event: events.ItemCreate) -> None:
@@ -295,6 +302,7 @@ class RealtimeSession:
         sounds = entry.sounds()
         if sounds:
             self.runtime.require_listening()
+            self._check_place()
         heard = {place: self._decoded(entry.parts[place]["audio"], place) for place in sounds}
         previous = self.items.add(entry, event.previous_item_id)
         self._tell_item(entry, previous)
