@@ -78,13 +78,13 @@ def explain_validation(faults: Any) -> errors.InvalidInput:
     """The first fault of a pydantic error in words, with the field it is in."""
     fault = faults[0]
     place = ".".join(str(part) for part in fault["loc"] if part != "body")
-    return errors.InvalidInput(f"{place or 'body'}: {fault['msg']} (got {_short(fault.get('input'))})", param=place or None)
+    return errors.InvalidInput(f"{place or 'body'}: {fault['msg']} (got {short(fault.get('input'))})", param=place or None)
 
 
 # Of a thousand nested lists, or of megabytes, no more is looked at than is told.
 _shortener = reprlib.Repr()
 _shortener.maxstring = _shortener.maxother = 200
-_short = _shortener.repr
+short = _shortener.repr
 
 
 def install(app: FastAPI) -> None:
