@@ -18,7 +18,15 @@ ModelName = Annotated[str, typer.Option(help="A model of the server, or an alias
 Speak = Annotated[bool, typer.Option("--speak", help="Speak the answers, sentence by sentence, while they come.")]
 VoiceName = Annotated[str, typer.Option(help="Speak them with this voice. [default: the server's]")]
 PlayerName = Annotated[str, typer.Option("--player", help="paplay, aplay, play, ffplay, mpv or pw-play. [default: the first installed]")]
-Server = Annotated[str, typer.Option(metavar="URL", help="The server to talk with. [default: the one on this machine, by the profile]")]
+Server = Annotated[
+    str,
+    typer.Option(
+        metavar="URL",
+        envvar="FIRESIDE_URL",
+        help="The server to talk with. [default: the one on this machine, by the profile]",
+        show_default=False,
+    ),
+]
 Key = Annotated[str, typer.Option("--api-key", envvar="FIRESIDE_API_KEY", help="The server's key.", show_default=False)]
 
 

@@ -41,6 +41,10 @@ def test_one_question_is_answered_as_it_stands(talker: Server) -> None:
     assert (done.returncode, done.stdout.decode(), done.stderr) == (0, REPLY + "\n", b"")
 
 
+def test_the_server_may_stand_in_the_environment(talker: Server) -> None:
+    assert chat("-m", "Hello", FIRESIDE_URL=talker.url).stdout.decode() == REPLY + "\n"
+
+
 def test_a_question_comes_on_a_pipe_too(server: Server) -> None:
     asked = {name: chat(*arguments, "--server", server.url, stdin=piped).stdout for name, arguments, piped in (
         ("piped", (), b"Count the words.\n\none two"),
