@@ -18,8 +18,7 @@ from api.past_audio import PastAudio, new_id
 from api.requests import request_id
 from api.runtime import Runtime
 from api.sound import SoundEvent, encoded
-from api.speech import AS_IT_COMES
-from api.streaming import Stream
+from api.streaming import AS_IT_COMES, Stream
 from api.text import TextGateway
 from api.utterance import utter
 from models.base import Receive, Scope, Send

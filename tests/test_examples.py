@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
 import wave
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.realtime import house, serving
 from tests.servers import ROOT, Server
 
 EXAMPLES = ROOT / "examples"
@@ -93,8 +96,17 @@ def test_transcription(run: Run, question: str, hears: None) -> None:
     assert run(*python("transcription.py", question)).strip()
 
 
-def test_realtime(run: Run, question: str, hears: None, tmp_path: Path) -> None:
-    assert len(run(*python("realtime.py", question)).split()) > 6
+@pytest.mark.anyio
+async def test_realtime(question: str, tmp_path: Path) -> None:
+    async with house() as home, serving(home) as url:
+        home.listener.script.append("What is the capital of France?")
+        home.text.enqueue(["It is Paris, as far as I know."])
+        env = {**os.environ, "FIRESIDE_URL": url.removesuffix("/v1")}
+        process = await asyncio.create_subprocess_exec(*python("realtime.py", question), cwd=tmp_path, env=env, stdout=PIPE, stderr=PIPE)
+        told, faults = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, faults
+        assert told.decode().startswith("It is Paris, as far as I know.")
+        assert home.text.history[-1].messages[-1]["content"] == "What is the capital of France?"
     assert is_heard(tmp_path / "answer.wav")
 
 
