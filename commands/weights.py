@@ -44,7 +44,8 @@ def store_of(settings: Settings) -> Store:
 def needs(settings: Settings) -> tuple[Need, ...]:
     text = (Need(settings.text.model, "text", "text.model"),) if settings.text.engine == "vllm" else ()
     speech = tuple(Need(model, "speech", "speech.models") for model in settings.speech.models) if settings.speech.engine == "coqui" else ()
-    return text + speech
+    listening = (Need(settings.listening.model, "listening", "listening.model"),) if settings.listening.engine == "whisper" else ()
+    return text + speech + listening
 
 
 def states(settings: Settings) -> tuple[State, ...]:

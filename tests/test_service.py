@@ -82,7 +82,7 @@ def test_the_lives_of_the_engines_are_in_the_log_and_in_the_status(server: Serve
     assert "speech: ready" in log
     assert "mock-text: ready" in log
     ready = {"state": "ready", "detail": "ready"}
-    assert server.get("/v1/status").json() == {"ready": True, "engines": {"text": ready, "speech": ready}}
+    assert server.get("/v1/status").json() == {"ready": True, "engines": {"text": ready, "speech": ready, "listening": ready}}
 
 
 def test_mock_mode_imports_nothing_heavy() -> None:
