@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,12 +14,13 @@ from api.answer_aloud import Item, aloud
 from api.audio_chunks import Chunks, Message
 from api.chat_audio import SpokenRequest, spoken_request, wants_audio, with_transcripts
 from api.chat_stream import ROUTE, Delta, chat
+from api.heard_parts import HeardParts
 from api.metrics import SpokenTimeline, TextTimeline
 from api.past_audio import PastAudio, new_id
 from api.requests import request_id
 from api.runtime import Runtime
 from api.sound import SoundEvent, encoded
-from api.streaming import AS_IT_COMES, Stream
+from api.streaming import AS_IT_COMES, Disconnected, Stream, answer_nobody, unless_gone
 from api.text import TextGateway
 from api.utterance import utter
 from models.base import Receive, Scope, Send
@@ -34,6 +36,7 @@ class ChatGateway(TextGateway):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, ROUTE)
         self.past = PastAudio()
+        self.heard = HeardParts(runtime)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         messages = await _messages(receive)
@@ -45,22 +48,34 @@ class ChatGateway(TextGateway):
 
     async def _with_audio(self, asked: dict[str, Any], messages: list[_Message], scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if "messages" in asked:
-                asked["messages"] = with_transcripts(asked["messages"], self.past)
-            answer = self._answer(asked, scope) if wants_audio(asked) else None
+            wanted = self._wanted(asked) if wants_audio(asked) else None
+            read = await unless_gone(self._read(asked.get("messages"), scope), receive)
+        except Disconnected as error:
+            metrics.refused(self.route, error)
+            await answer_nobody(send)
+            return
         except FiresideError as error:
             metrics.refused(self.route, error)
             await errors.response(error)(scope, receive, send)
             return
-        if answer:
-            await answer(scope, receive, send)
+        if wanted:
+            told = wanted.body | ({"messages": read} if "messages" in asked else {})
+            await self._stream(replace(wanted, body=told), scope)(scope, receive, send)
+        elif read == asked.get("messages"):
+            await super().__call__(scope, _again(messages, receive), send)
         else:
-            body = orjson.dumps(asked)
+            body = orjson.dumps(asked | {"messages": read})
             await super().__call__(_of_length(scope, len(body)), _again([_whole(body)], receive), send)
 
-    def _answer(self, asked: dict[str, Any], scope: Scope) -> Stream:
+    async def _read(self, messages: Any, scope: Scope) -> Any:
+        """As text alone."""
+        return await self.heard.written(with_transcripts(messages, self.past), request_id(scope))
+
+    def _wanted(self, asked: dict[str, Any]) -> SpokenRequest:
         self.runtime.require_text()
-        wanted = spoken_request(asked, self.runtime)
+        return spoken_request(asked, self.runtime)
+
+    def _stream(self, wanted: SpokenRequest, scope: Scope) -> Stream:
         answer = SpokenAnswer(self.runtime, wanted, self.past, scope)
         if wanted.stream:
             return Stream(answer.events(), media_type="text/event-stream", headers=AS_IT_COMES)

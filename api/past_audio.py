@@ -1,4 +1,4 @@
-"""What was said in earlier answers: clients of OpenAI name them by their audio's id and send no text."""
+"""What was said in earlier audio: clients of OpenAI name answers by their audio's id, and send their own recordings at every turn again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def new_id() -> str:
 
 
 class PastAudio:
-    """The transcripts of the last answers, for an hour; the oldest go first where there are too many."""
+    """The latest transcripts, for an hour; the oldest go first where there are too many."""
 
     def __init__(self, *, answers: int = ANSWERS, characters: int = CHARACTERS, clock: Callable[[], float] = time.time) -> None:
         self._answers = answers
@@ -38,6 +38,7 @@ class PastAudio:
     def add(self, audio_id: str, transcript: str) -> int:
         """When it will be forgotten at the latest, in Unix seconds."""
         until = int(self._clock()) + SECONDS
+        self._drop(audio_id)
         self._said[audio_id] = _Said(transcript, until)
         self._held += len(transcript)
         self._forget()
@@ -55,4 +56,8 @@ class PastAudio:
             full = len(self._said) > self._answers or self._held > self._characters
             if not full and self._said[oldest].until > self._clock():
                 return
-            self._held -= len(self._said.pop(oldest).transcript)
+            self._drop(oldest)
+
+    def _drop(self, audio_id: str) -> None:
+        if said := self._said.pop(audio_id, None):
+            self._held -= len(said.transcript)

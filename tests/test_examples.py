@@ -57,13 +57,6 @@ def question(server: Server, tmp_path: Path) -> str:
     return "question.wav"
 
 
-@pytest.fixture
-def hears(server: Server) -> None:
-    """The server writes down what it hears."""
-    if httpx.post(f"{server.url}/v1/audio/transcriptions").status_code == 404:
-        pytest.skip("the mock profile has no listening engine")
-
-
 def is_heard(path: Path) -> bool:
     with wave.open(str(path)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 24000)
@@ -92,7 +85,7 @@ def test_curl(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "evening.mp3").read_bytes()[0] == 0xFF
 
 
-def test_transcription(run: Run, question: str, hears: None) -> None:
+def test_transcription(run: Run, question: str) -> None:
     assert run(*python("transcription.py", question)).strip()
 
 
@@ -119,7 +112,7 @@ def test_a_written_question_is_answered_aloud(run: Run, name: str, tmp_path: Pat
 
 @heavy
 @pytest.mark.parametrize("name", ["pipecat_pipeline.py", "livekit_parts.py", "voice_agent.py"])
-def test_a_spoken_question_is_answered_aloud(run: Run, name: str, question: str, hears: None, tmp_path: Path) -> None:
+def test_a_spoken_question_is_answered_aloud(run: Run, name: str, question: str, tmp_path: Path) -> None:
     assert "written to answer.wav" in run(*heavy_python(name, question))
     assert is_heard(tmp_path / "answer.wav")
 

@@ -28,6 +28,14 @@ def test_the_oldest_go_where_they_are_too_long() -> None:
     assert [past.find(name) for name in "abc"] == [None, "bbbbb", "ccccc"]
 
 
+def test_what_is_added_again_counts_once() -> None:
+    past = PastAudio(characters=10)
+    for _ in range(5):
+        past.add("a", "aaaaa")
+    past.add("b", "bbbbb")
+    assert [past.find(name) for name in "ab"] == ["aaaaa", "bbbbb"]
+
+
 def test_ids_cannot_be_guessed() -> None:
     assert len({new_id() for _ in range(100)}) == 100
     assert len(new_id()) > 32
