@@ -94,6 +94,7 @@ async def test_a_field_that_is_wrong_is_named(session: dict[str, Any], param: st
         ("response.create", {"response": {"input": [{"type": "item_reference", "id": "nobody"}]}}, "invalid_value"),
         ("response.create", {"response": {"tool_choice": {"type": "function", "name": "nobody"}}}, "invalid_value"),
         ("response.create", {"response": {"audio": {"output": {"voice": "nobody"}}}}, "voice_not_found"),
+        ("response.create", {"response": {"audio": {"output": {"volume": 3}}}}, "unknown_parameter"),
     ],
 )
 async def test_an_event_that_is_wrong_is_refused_and_the_session_goes_on(kind: str, fields: dict[str, Any], code: str) -> None:
@@ -120,6 +121,46 @@ async def test_too_much_audio_is_refused() -> None:
         error = await client.refused("input_audio_buffer.append", audio="A" * (15 * 2**20 + 4))
         assert error["param"] == "audio"
         assert len(json.dumps(error)) < 1000
+
+
+async def test_a_noise_that_has_no_end_is_a_turn_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.realtime.ear.LONGEST_TURN", 3)
+    async with house() as home, connected(home) as client:
+        await client.say(4.0)
+        await client.say(0.7, loud=False)
+        await client.until("response.done")
+        assert len(client.of("input_audio_buffer.committed")) == 2
+        assert client.of("input_audio_buffer.speech_stopped")[0]["audio_end_ms"] == pytest.approx(3000, abs=200)
+
+
+async def test_after_a_commit_by_hand_a_detector_still_knows_the_time() -> None:
+    async with house() as home, connected(home) as client:
+        for _ in range(10):
+            await client.say(0.3, loud=False)
+            await client.send("input_audio_buffer.clear")
+        await client.say(1.0)
+        assert (await client.until("input_audio_buffer.speech_started"))["audio_start_ms"] == pytest.approx(3000, abs=40)
+        await client.send("input_audio_buffer.commit")
+        committed = await client.until("input_audio_buffer.committed")
+        assert committed["item_id"] == client.of("input_audio_buffer.speech_started")[0]["item_id"]
+        await client.send("response.create")
+        await client.until("response.done")
+
+
+async def test_a_session_is_configured_while_an_engine_is_loading_again() -> None:
+    async with house() as home, connected(home) as client:
+
+        def loading() -> Any:
+            raise NotReady("the voices are loading")
+
+        known, home.runtime.require_speech = home.runtime.require_speech, loading
+        await client.configure(instructions="Be brief.")
+        assert (await client.refused("session.update", session={"audio": {"output": {"voice": "mute"}}}))["code"] == "not_ready"
+        await client.send("response.create")
+        assert (await client.until("response.done"))["response"]["status_details"]["error"]["code"] == "not_ready"
+        home.runtime.require_speech = known
+        await client.send("response.create")
+        assert (await client.until("response.done"))["response"]["status"] == "completed"
 
 
 async def test_one_response_at_a_time_is_in_the_conversation() -> None:
@@ -200,6 +241,18 @@ async def test_audio_in_an_item_is_transcribed() -> None:
         await client.send("response.create")
         await client.until("response.done")
         assert home.text.history[-1].messages[-1]["content"] == "He said: Hello there."
+
+
+async def test_a_session_has_so_many_recordings_transcribed_at_a_time() -> None:
+    async with house() as home, connected(home) as client:
+        assert home.listener
+        home.listener.hold = asyncio.Event()
+        audio = {"type": "input_audio", "audio": base64.b64encode(pcm(0.2)).decode()}
+        item = {"type": "message", "role": "user", "content": [audio]}
+        for _ in range(8):
+            await client.send("conversation.item.create", item=item)
+        assert (await client.refused("conversation.item.create", item=item))["code"] == "overloaded"
+        home.listener.hold.set()
 
 
 async def test_an_answer_may_be_cut_short() -> None:

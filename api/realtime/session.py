@@ -52,6 +52,8 @@ from voice.history import Said
 
 MOST_BESIDE = 8
 """Responses of one session that may be in the making beside the conversation's."""
+MOST_UNHEARD = 8
+"""Recordings of one session that the client may have transcribed at a time."""
 SILENCE = "[silence]"
 """What the model is told of a user who says nothing."""
 
@@ -148,7 +150,8 @@ class RealtimeSession:
             self._alarm.cancel()
         await cancel(*tasks)
         answers = [answer.task for answer in self._answers.values()]
-        await cancel(*answers, *self._ending, *self._transcripts.tasks())
+        await cancel(*answers, *self._transcripts.tasks())
+        await asyncio.gather(*self._ending, return_exceptions=True)
         await self._ear.close()
 
     async def _read(self) -> None:
@@ -208,18 +211,20 @@ class RealtimeSession:
         self._outbox.say("session.updated", session=self._described())
         self._wait_for_silence()
 
-    def _check(self, wanted: Configuration) -> None:
-        self._check_model(wanted.model, "session.model")
-        if not wanted.speaks:
+    def _check(self, wanted: Configuration, within: str = "session") -> None:
+        """What is new in it. What was good before may not be known for a while, as an engine may be loading again."""
+        before = self.configuration
+        if wanted.model != before.model:
+            self._check_model(wanted.model, f"{within}.model")
+        if not wanted.speaks or (before.speaks and wanted.audio.output.voice == before.audio.output.voice):
             return
         if not self.runtime.speech:
-            raise Refused(
-                "invalid_value", "this server has no speech engine: expected output_modalities text.", param="session.output_modalities"
-            )
+            told = "this server has no speech engine: expected output_modalities text."
+            raise Refused("invalid_value", told, param=f"{within}.output_modalities")
         try:
             self.runtime.require_speech()[0].find(wanted.audio.output.voice)
         except UnknownVoice as error:
-            error.param = "session.audio.output.voice"
+            error.param = f"{within}.audio.output.voice"
             raise
 
     def _check_model(self, name: str, param: str = "model") -> None:
@@ -258,6 +263,7 @@ class RealtimeSession:
 
     def _commit_all(self) -> None:
         self.runtime.require_listening()
+        self._check_place()
         if not self._ear.speaking:
             self._turn = ""
         samples = self._ear.all()
@@ -285,6 +291,10 @@ class RealtimeSession:
             raise
         self._transcripts.begin(entry, place, writing, told=self.configuration.hears.transcription is not None)
 
+    def _check_place(self) -> None:
+        if len(self._transcripts.tasks()) >= MOST_UNHEARD:
+            raise Overloaded(f"{MOST_UNHEARD} recordings of this session are being transcribed: wait for one of them.")
+
     # The conversation's items
 
     def _create(self, event: events.ItemCreate) -> None:
@@ -292,6 +302,7 @@ class RealtimeSession:
         sounds = entry.sounds()
         if sounds:
             self.runtime.require_listening()
+            self._check_place()
         heard = {place: self._decoded(entry.parts[place]["audio"], place) for place in sounds}
         previous = self.items.add(entry, event.previous_item_id)
         self._tell_item(entry, previous)
@@ -328,7 +339,7 @@ class RealtimeSession:
 
     def _ask(self, wanted: events.ResponseOptions | None) -> None:
         plan = planned(self.configuration, wanted, self.items)
-        self._check(plan.configuration)
+        self._check(plan.configuration, "response")
         if not plan.conversing:
             if len(self._answers) > MOST_BESIDE:
                 raise Overloaded(f"{MOST_BESIDE} responses are in the making: wait until one of them is done.")
