@@ -216,6 +216,15 @@ class Package(Part):
     """SPDX id of the weights' licence."""
 
 
+class Files(Part):
+    files: dict[str, tuple[str, ...]] = Field(min_length=1)
+    """The model's files, each with its parts in Python packages: `model.bin: [package_1/data/model.bin.part1, package_2/...]`."""
+    sha256: dict[str, str] = {}
+    """What files have to be once they are joined."""
+    licence: str = "unknown"
+    """SPDX id of the weights' licence."""
+
+
 class Hub(Part):
     hub: str
     """Id on the Hugging Face hub, e.g. Qwen/Qwen3-8B."""
@@ -232,7 +241,7 @@ class CoquiName(Part):
     """SPDX id of the weights' licence."""
 
 
-ORIGINS: dict[str, type[Part]] = {"package": Package, "hub": Hub, "coqui": CoquiName}
+ORIGINS: dict[str, type[Part]] = {"package": Package, "files": Files, "hub": Hub, "coqui": CoquiName}
 
 
 def _origin(entry: Any) -> str | None:
@@ -241,13 +250,13 @@ def _origin(entry: Any) -> str | None:
         return next(name for name, kind in ORIGINS.items() if type(entry) is kind)
     keys = [key for key in entry if isinstance(key, str)] if isinstance(entry, dict) else []
     near = [match for key in keys for match in difflib.get_close_matches(key, ORIGINS, n=1)]
-    found = [*(name for name in ORIGINS if name in keys), *near, *(["package"] if "file" in keys else [])]
+    found = [*(name for name in ORIGINS if name in keys), *(["package"] if "file" in keys else []), *near]
     return found[0] if found else None
 
 
 Origin = Annotated[
-    Annotated[Package, Tag("package")] | Annotated[Hub, Tag("hub")] | Annotated[CoquiName, Tag("coqui")],
-    Discriminator(_origin, custom_error_type="origin", custom_error_message="expected package and file, hub, or coqui"),
+    Annotated[Package, Tag("package")] | Annotated[Files, Tag("files")] | Annotated[Hub, Tag("hub")] | Annotated[CoquiName, Tag("coqui")],
+    Discriminator(_origin, custom_error_type="origin", custom_error_message="expected package and file, files, hub, or coqui"),
 ]
 
 

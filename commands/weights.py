@@ -9,10 +9,11 @@ from models import loader, terms
 from models.errors import TermsNotAgreed, WeightsError
 from models.imports.coqui import Agree, CoquiBuilder, disagree
 from models.imports.hub import HubBuilder
+from models.imports.joined import JoinedBuilder
 from models.imports.package import from_package
 from models.manifest import Kind, StoredModel
 from models.store import Builder, Store, check_origin, coqui_slug, name_of
-from settings import CoquiName, Hub, Origin, Package, Settings, load, profiles
+from settings import CoquiName, Files, Hub, Origin, Package, Settings, load, profiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ def source(settings: Settings, model: str, agree: Agree = disagree) -> Builder:
     origin = settings.weights.get(model) or _elsewhere(model)
     if isinstance(origin, Package):
         return from_package(origin.package, origin.file, origin.licence)
+    if isinstance(origin, Files):
+        return JoinedBuilder(origin.files, origin.sha256, origin.licence)
     if isinstance(origin, Hub):
         return HubBuilder(origin.hub, origin.revision, origin.licence)
     if isinstance(origin, CoquiName):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import ctranslate2
@@ -100,8 +103,19 @@ def _device(asked: str) -> str:
     return asked if asked != "auto" else "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
 
 
+def _link_cublas() -> None:
+    """CTranslate2 opens CUDA 12's libraries by their names, and nvidia-cublas-cu12 puts them where the linker does not look."""
+    nvidia = importlib.util.find_spec("nvidia")
+    for folder in (nvidia.submodule_search_locations or []) if nvidia else []:
+        for name in ("libcublasLt.so.12", "libcublas.so.12"):
+            if (path := Path(folder, "cublas", "lib", name)).is_file():
+                ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+
+
 def _load(config: dict[str, Any], device: str, workers: int) -> WhisperModel:
     kind = str(config["compute_type"])
+    if device == "cuda":
+        _link_cublas()
     try:
         return WhisperModel(
             str(config["path"]),
