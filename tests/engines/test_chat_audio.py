@@ -74,3 +74,20 @@ def test_a_client_that_leaves_frees_both_engines(client: openai.OpenAI, real_ser
                 break
     for name in NOTHING_RUNS:
         real_server.until(name, 0)
+
+
+def test_a_spoken_question_is_understood_and_answered_aloud(client: openai.OpenAI) -> None:
+    spoken = client.audio.speech.create(
+        model="tts-1", voice="alloy", input=str(QUESTION[0]["content"]), response_format="wav", extra_body={"seed": 1}
+    )
+    data = base64.b64encode(spoken.content).decode()
+    question = [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}]}]
+    answer = client.chat.completions.create(  # type: ignore[call-overload]
+        model="gpt-4o-mini",
+        messages=question,
+        modalities=["text", "audio"],
+        audio={"voice": "alloy", "format": "mp3"},
+        temperature=0,
+        max_tokens=40,
+    )
+    assert "Paris" in answer.choices[0].message.audio.transcript
