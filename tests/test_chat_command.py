@@ -81,12 +81,11 @@ def test_the_server_of_the_profile_is_the_usual_one() -> None:
 
 
 def test_a_server_that_loads_is_waited_for() -> None:
-    with serve("mock", wait="/livez", FIRESIDE_TEXT__MOCK__LOAD_SECONDS="4") as loading:
-        done = chat("-m", "Hi", "--server", loading.url)
-    assert done.returncode == 0
-    assert done.stderr.startswith(b"waiting: ")
-    assert b"load" in done.stderr
-    assert done.stdout.strip()
+    with serve("mock", wait="/livez", FIRESIDE_TEXT__MOCK__LOAD_SECONDS="600") as loading, terminal("--server", loading.url) as seen:
+        seen.send("Hello")
+        assert "load" in seen.until("waiting: ") + seen.until("\n")
+        seen.process.send_signal(signal.SIGINT)
+        seen.until("stopped")
 
 
 def test_a_wrong_key_is_told_with_what_to_do(guarded: str) -> None:  # noqa: F811

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commands.asking import Asker
 from commands.talk import Quit, Talk
 from commands.telling import settled
 from models.errors import InvalidInput
+
+
+@pytest.mark.anyio
+async def test_a_server_that_loads_is_asked_again() -> None:
+    event = b'data: {"choices": [{"delta": {"content": "Good evening."}}]}\n\ndata: [DONE]\n\n'
+    answers = [
+        httpx.Response(503, headers={"Retry-After": "1"}, json={"error": {"message": "the text engine is loading"}}),
+        httpx.Response(200, content=event),
+    ]
+    waits: list[str] = []
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answers.pop(0)), base_url="http://server") as client:
+        pieces = [piece async for piece in Asker(client, "", waits.append).ask([{"role": "user", "content": "Hello"}])]
+    assert (pieces, waits) == (["Good evening."], ["the text engine is loading"])
 
 
 def test_an_answer_of_which_nothing_came_leaves_no_trace() -> None:
