@@ -15,7 +15,7 @@ ENGINE_TESTS := cpu dev whisper weights
 APT_PACKAGES := python3-venv python3-dev gcc g++
 ENVIRONMENT := scripts/environment.sh
 
-.PHONY: help serve test test-engines check format docs bench bench-gpu lock apt clean compiler
+.PHONY: help serve test test-engines test-examples check format docs bench bench-gpu lock apt clean compiler
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -36,6 +36,11 @@ test-engines: ## the same contracts on real vLLM and real Coqui, on CPU
 	@$(ENVIRONMENT) cpu $(ENGINE_TESTS)
 	@.venv/cpu/bin/fireside models prepare --profile cpu
 	@.venv/cpu/bin/python -m pytest -m engines tests/engines $(ARGS)
+
+test-examples: ## the examples of pipecat, LiveKit and openai-agents, in an environment of their own
+	@$(ENVIRONMENT) test mock dev
+	@$(ENVIRONMENT) examples examples
+	@EXAMPLES_PYTHON=$(CURDIR)/.venv/examples/bin/python .venv/test/bin/python -m pytest tests/test_examples.py $(ARGS)
 
 check: ## lint, format and types, and the Dockerfile
 	@$(ENVIRONMENT) test mock dev
@@ -70,7 +75,8 @@ lock: ## resolve requirements/*.in anew (ARGS=--upgrade for newer versions)
 	@cd requirements && compile() { ../$(COMPILE) $(ARGS) "$$@" "$$list.in" -o "$$list.txt"; } && \
 	list=cpu compile --override overrides.txt && \
 	for list in mock dev whisper bench; do compile -c cpu.txt; done && \
-	list=gpu compile -c mock.txt
+	list=gpu compile -c mock.txt && \
+	list=examples compile
 
 apt: ## system packages that a bare machine may lack (asks for root)
 	@if ! command -v apt-get >/dev/null; then echo "no apt-get here: install the equivalents of $(APT_PACKAGES)" >&2; exit 1; \

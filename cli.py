@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from commands import models, voices
+from commands.chat import chat
 from commands.check import check
 from commands.options import commands
 from commands.say import say
@@ -12,6 +13,7 @@ app = commands("A self-hosted inference server for one local GPU machine: text o
 app.command()(serve)
 app.command()(check)
 app.command()(say)
+app.command()(chat)
 app.add_typer(models.app, name="models")
 app.add_typer(voices.app, name="voices")
 

@@ -23,8 +23,8 @@ from models.errors import SettingsError
 
 PREFIX = "FIRESIDE_"
 CONFIGS = Path(__file__).parent / "configs"
-# Read by the launcher, the Makefile and `fireside say`, not part of the configuration itself.
-LAUNCH_VARIABLES = {"FIRESIDE_PROFILE", "FIRESIDE_API_KEY"}
+# Read by the launcher, the Makefile, the commands and the examples, not part of the configuration itself.
+LAUNCH_VARIABLES = {"FIRESIDE_PROFILE", "FIRESIDE_API_KEY", "FIRESIDE_URL"}
 MASK = "********"
 # hf_token and AWS_SECRET_ACCESS_KEY, but not max_num_batched_tokens.
 SECRET = re.compile(r"(token|keys?|passphrase|credentials?)$|secret|password", re.IGNORECASE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from api import errors, models, socket, speech, speech_stream, status, stream_input, text, transcriptions
+from api import chat, chat_stream, errors, models, socket, speech, speech_stream, status, stream_input, text, transcriptions
 from api.realtime import route as realtime
 from api.runtime import Runtime
 
@@ -23,5 +23,6 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(transcriptions.router(runtime))
     if runtime.text:
         app.include_router(realtime.router(runtime))
+        app.router.routes.append(Route(chat_stream.ROUTE, chat.ChatGateway(runtime)))
         app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)
     return app

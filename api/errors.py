@@ -81,13 +81,13 @@ def explain_validation(faults: Any) -> errors.InvalidInput:
     if fault["type"] == "json_invalid":
         return errors.InvalidInput(f"the body is no JSON (at character {fault['loc'][-1]}: {fault['ctx']['error']}): expected an object.")
     place = ".".join(str(part) for part in fault["loc"] if part != "body")
-    return errors.InvalidInput(f"{place or 'body'}: {fault['msg']} (got {_short(fault.get('input'))})", param=place or None)
+    return errors.InvalidInput(f"{place or 'body'}: {fault['msg']} (got {short(fault.get('input'))})", param=place or None)
 
 
 # Of a thousand nested lists, or of megabytes, no more is looked at than is told.
 _shortener = reprlib.Repr()
 _shortener.maxstring = _shortener.maxother = 200
-_short = _shortener.repr
+short = _shortener.repr
 
 
 def install(app: FastAPI) -> None:

@@ -72,7 +72,7 @@ class Stream(Response):
                 await unless_gone(self._send(content, scope, receive, send), receive)
             except Disconnected:
                 # Nobody hears this, but a server around us may wait for an answer for ever.
-                await _answer_nobody(send)
+                await answer_nobody(send)
 
     async def _send(self, content: AsyncIterator[bytes], scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -87,7 +87,7 @@ class Stream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _answer_nobody(send: Send) -> None:
+async def answer_nobody(send: Send) -> None:
     """499, as nginx calls it: the client closed the request. After a response has begun this has no effect."""
     with suppress(RuntimeError, OSError):
         await send({"type": "http.response.start", "status": 499, "headers": []})

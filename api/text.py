@@ -12,7 +12,6 @@ from models.errors import NotReady
 _ERROR_EVENT = b'data: {"error"'
 
 ROUTES = (
-    "/v1/chat/completions",
     "/v1/chat/completions/render",
     "/v1/completions",
     "/v1/completions/render",

@@ -81,7 +81,7 @@ def _endpoint(runtime: Runtime, places: Places, route: str, task: Task) -> Any:
         if wanted.stream:
             return Stream(_framed(_events(runtime, places, route, job)), media_type="text/event-stream", headers=AS_IT_COMES)
         with places.taking():
-            heard = await unless_gone(_hear(runtime, job), request.receive)
+            heard = await unless_gone(hear(runtime, job), request.receive)
         metrics.heard_seconds.labels(route).inc(heard.seconds)
         return _answer(wanted, heard)
 
@@ -97,7 +97,7 @@ async def _taken(runtime: Runtime, request: Request) -> tuple[Wanted, NDArray[np
         file = content.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidInput("file is missing: expected the recording as a file of the form.", param="file")
-        return wanted, await unless_gone(_decoded(file.file, limits.max_seconds), request.receive)
+        return wanted, await unless_gone(decoded(file.file, limits.max_seconds), request.receive)
 
 
 def _wanted(content: FormData) -> Wanted:
@@ -130,7 +130,7 @@ def _check(wanted: Wanted, runtime: Runtime) -> None:
         )
 
 
-async def _decoded(file: IO[bytes], max_seconds: float) -> NDArray[np.float32]:
+async def decoded(file: IO[bytes], max_seconds: float) -> NDArray[np.float32]:
     """On a thread, which ends when this is cancelled."""
     stopped = threading.Event()
     try:
@@ -173,7 +173,7 @@ class Heard:
         return item.text.lstrip() if first else item.text
 
 
-async def _hear(runtime: Runtime, job: ListeningJob) -> Heard:
+async def hear(runtime: Runtime, job: ListeningJob) -> Heard:
     heard = Heard(len(job.samples) / LISTENING_RATE, job.task)
     async with aclosing(runtime.require_listening().transcribe(job)) as items:
         async for item in items:

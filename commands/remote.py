@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -48,23 +48,12 @@ class Remote:
                     if len(samples):
                         yield Audio(samples, stream.rate)
         except httpx.TransportError as error:
-            raise EngineFailed(f"{self.client.base_url} broke off ({_why(error)}): see the server's log") from error
+            raise broken_off(self.client, error) from error
 
     async def _answer(self, job: SpeechJob) -> AsyncGenerator[bytes, None]:
-        """The body, once the server is not too busy: a book is not given up for that."""
-        waited = 0.0
-        while True:
-            async with self.client.stream("POST", "/v1/audio/speech", json=self._request(job)) as answer:
-                if not answer.is_error:
-                    async for chunk in answer.aiter_bytes():
-                        yield chunk
-                    return
-                await answer.aread()
-            pause = _come_back_in(answer)
-            if pause is None or waited + pause > LONGEST_WAIT:
-                raise EngineFailed(_words(answer))
-            waited += pause
-            await asyncio.sleep(pause)
+        async with patient(self.client, "/v1/audio/speech", self._request(job)) as answer:
+            async for chunk in answer.aiter_bytes():
+                yield chunk
 
     def _request(self, job: SpeechJob) -> dict[str, Any]:
         wanted = {
@@ -92,20 +81,58 @@ async def connected(url: str, key: str) -> AsyncGenerator[httpx.AsyncClient, Non
         yield client
 
 
+@asynccontextmanager
+async def patient(
+    client: httpx.AsyncClient, path: str, body: dict[str, Any], tell: Callable[[str], None] | None = None
+) -> AsyncGenerator[httpx.Response, None]:
+    """The answer, once the server is neither loading nor too busy: a book is not given up for that. `tell` is told why it waits.
+
+    Raises EngineFailed with the server's words.
+    """
+    waited = 0.0
+    while True:
+        async with client.stream("POST", path, json=body) as answer:
+            if not answer.is_error:
+                yield answer
+                return
+            await answer.aread()
+        pause = _come_back_in(answer)
+        if pause is None or waited + pause > LONGEST_WAIT:
+            raise EngineFailed(_words(answer))
+        if tell:
+            tell(_words(answer))
+        waited += pause
+        await asyncio.sleep(pause)
+
+
+async def text_models(client: httpx.AsyncClient) -> list[str]:
+    """Raises FiresideError with the server's words."""
+    answer = await _get(client, "/v1/models")
+    try:
+        return [str(entry["id"]) for entry in answer.json()["data"] if entry.get("kind", "text") == "text"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FiresideError(f"{answer.url} did not answer with a list of models: is a Fireside server there?") from error
+
+
 async def voices(client: httpx.AsyncClient) -> Catalog:
     """Raises FiresideError with the server's words."""
-    try:
-        answer = await client.get("/v1/audio/voices")
-    except httpx.TransportError as error:
-        raise FiresideError(f"no server answers at {client.base_url} ({_why(error)}): start one with `fireside serve`") from error
-    if answer.is_error:
-        raise FiresideError(_words(answer))
+    answer = await _get(client, "/v1/audio/voices")
     try:
         found = answer.json()
         listed = tuple(_voice(entry) for entry in found["data"])
         return Catalog(listed, voice_aliases=found["aliases"])
     except (ValueError, KeyError, TypeError) as error:
         raise FiresideError(f"{answer.url} did not answer with a list of voices: is a Fireside server there?") from error
+
+
+async def _get(client: httpx.AsyncClient, path: str) -> httpx.Response:
+    try:
+        answer = await client.get(path)
+    except httpx.TransportError as error:
+        raise unreachable(client, error) from error
+    if answer.is_error:
+        raise FiresideError(_words(answer))
+    return answer
 
 
 def _voice(entry: dict[str, Any]) -> Voice:
@@ -118,12 +145,21 @@ def _come_back_in(answer: httpx.Response) -> float | None:
     return max(1.0, float(after)) if answer.status_code in BUSY and after.isdecimal() else None
 
 
+def unreachable(client: httpx.AsyncClient, error: httpx.TransportError) -> FiresideError:
+    return FiresideError(f"no server answers at {client.base_url} ({_why(error)}): start one with `fireside serve`")
+
+
+def broken_off(client: httpx.AsyncClient, error: httpx.TransportError) -> EngineFailed:
+    return EngineFailed(f"{client.base_url} broke off ({_why(error)}): see the server's log")
+
+
 def _words(answer: httpx.Response) -> str:
     """Of an OpenAI error body; what else comes is told as it is."""
     try:
-        return str(answer.json()["error"]["message"])
+        words = str(answer.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):
-        return f"{answer.url} answered {answer.status_code} {answer.reason_phrase}"
+        words = f"{answer.url} answered {answer.status_code} {answer.reason_phrase}"
+    return f"{words} Give the server's key with --api-key or $FIRESIDE_API_KEY." if answer.status_code == 401 else words
 
 
 def _why(error: Exception) -> str:
