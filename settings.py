@@ -148,6 +148,11 @@ class Speech(Part):
 class Aliases(Part):
     text: tuple[str, ...] = ("gpt-4o-mini", "gpt-4o", "gpt-3.5-turbo")
     """Names for the text model."""
+    realtime: tuple[str, ...] = (
+        *("gpt-realtime", "gpt-realtime-1.5", "gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-mini"),
+        *("gpt-4o-realtime-preview", "gpt-4o-mini-realtime-preview"),
+    )
+    """More names for it, in /v1/realtime alone."""
     speech: dict[str, str] = dict.fromkeys(("tts-1", "tts-1-hd", "gpt-4o-mini-tts"), "")
     """Names for speech models, and the model each stands for; empty is whichever has the voice that was asked for."""
     voices: dict[str, str] = dict.fromkeys(

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from api import errors, models, page, socket, speech, speech_stream, status, stream_input, text
+from api.realtime import route as realtime
 from api.runtime import Runtime
 
 
@@ -21,5 +22,6 @@ def create_app(runtime: Runtime) -> FastAPI:
         app.include_router(speech_stream.router(runtime))
         app.include_router(stream_input.router(runtime))
     if runtime.text:
+        app.include_router(realtime.router(runtime))
         app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)
     return app

@@ -10,7 +10,7 @@ from typing import Any
 
 from api.ending import Ending
 from api.metrics import MeasuredEngine
-from models.base import Load, SpeechEngine, TextEngine
+from models.base import ListeningEngine, Load, SpeechEngine, TextEngine
 from models.errors import EngineFailed, NotReady
 from models.host import EngineHost
 from settings import Settings
@@ -21,12 +21,20 @@ log = logging.getLogger(__name__)
 
 
 class Runtime:
-    """`text` and `speech` are None where the configuration has none."""
+    """`text`, `speech` and `listening` are None where the configuration has none."""
 
-    def __init__(self, settings: Settings, *, text: EngineHost[TextEngine] | None, speech: EngineHost[SpeechEngine] | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        text: EngineHost[TextEngine] | None,
+        speech: EngineHost[SpeechEngine] | None,
+        listening: EngineHost[ListeningEngine] | None = None,
+    ) -> None:
         self.settings = settings
         self.text = text
         self.speech = speech
+        self.listening = listening
         self.scheduler = Scheduler(MeasuredEngine(speech.engine), max_waiting=settings.speech.max_waiting) if speech else None
         self._ending: Ending | None = None
         self._naming: asyncio.Task[None] | None = None
@@ -59,6 +67,8 @@ class Runtime:
             yield "text", self.text
         if self.speech:
             yield "speech", self.speech
+        if self.listening:
+            yield "listening", self.listening
 
     def ready(self) -> bool:
         return all(host.ready() for _, host in self.hosts())
@@ -69,6 +79,8 @@ class Runtime:
             yield "text", self.text.ready(), self.text.engine.load()
         if self.speech and self.scheduler:
             yield "speech", self.speech.ready(), self.scheduler.load()
+        if self.listening:
+            yield "listening", self.listening.ready(), self.listening.engine.load()
 
     def require_text(self) -> TextEngine:
         if self.text is None:
@@ -80,3 +92,8 @@ class Runtime:
             raise NotReady("this server has no speech engine: speech.engine is none in its configuration", retry_after=3600)
         aliases, default_voice = self.settings.aliases, self.settings.speech.default_voice
         return Catalog(self.speech.require().voices(), default_voice, aliases.voices, aliases.speech), self.scheduler
+
+    def require_listening(self) -> ListeningEngine:
+        if self.listening is None:
+            raise NotReady("this server has no listening engine: listening.engine is none in its configuration", retry_after=3600)
+        return self.listening.require()

@@ -27,7 +27,7 @@ from benchmarks.processes import Server, running, say
 from benchmarks.results import Report, Row, Table, Target
 from benchmarks.wire import Truncated, request
 
-MARKS = {"text": ("EngineCore",), "speech": ("models.worker",)}
+MARKS = {"text": ("EngineCore",), "speech": ("models.speech.worker",)}
 CACHE = "vLLM's worker"
 """Without a GPU this process holds the KV cache, of which each new prompt touches more: it fills up, and is no leak."""
 OUTCOMES = ("completed", "error event", "refused", "cut", "silent end")

@@ -1,4 +1,4 @@
-"""The contract between the server and its engines: three small protocols and the plain types they exchange.
+"""The contract between the server and its engines: four small protocols and the plain types they exchange.
 
 Nothing here knows HTTP, torch or vLLM. Everything an engine takes or gives is one of these types; audio travels with its rate.
 """
@@ -175,6 +175,9 @@ class Segment:
     no_speech_prob: float = 0.0
 
 
+Heard = Language | Segment
+
+
 @runtime_checkable
 class Engine(Protocol):
     """The life of an engine. `start` returns once it is loaded and warm; after that, `died` returns when it has died, saying why."""
@@ -233,7 +236,7 @@ class ListeningEngine(Engine, Protocol):
     model: str
     """The name of what it listens with."""
 
-    def transcribe(self, job: ListeningJob) -> AsyncGenerator[Language | Segment, None]:
+    def transcribe(self, job: ListeningJob) -> AsyncGenerator[Heard, None]:
         """The language, then segments as they are found. EngineDied, or EngineFailed for this job alone."""
 
     async def detector(self) -> Detector:
@@ -261,3 +264,19 @@ class Renderer(Protocol):
 
     def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         """The Audio of one sentence, window by window; it asks `cancelled` between windows and returns early when that is true."""
+
+
+class Listener(Protocol):
+    """The synchronous half of a listening engine, in its worker process: only there are CTranslate2 and onnxruntime imported."""
+
+    model: str
+    device: str
+    threads: int
+    """How many recordings it transcribes at once, beside one job that is urgent."""
+
+    def transcribe(self, job: ListeningJob, cancelled: Callable[[], bool]) -> Iterator[Heard | None]:
+        """The language, then segments. None where there is nothing new yet: between two items another job may have its turn, on another
+        thread. It may ask `cancelled` in between, and is closed when that is true."""
+
+    def detector(self) -> Callable[[NDArray[np.float32]], float]:
+        """For a new stream: what is called with one WINDOW after the other gives the probability of speech of each."""

@@ -1,4 +1,4 @@
-"""The server's end of a speech worker: starts the process, sends it jobs, hands on what it makes. Pure asyncio; nothing here blocks."""
+"""The server's end of a worker: starts the process, sends it jobs, hands on what it makes. Pure asyncio; nothing here blocks."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ import socket
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from models import errors, wire
-from models.base import Audio, SpeechJob, Voice, Word
 from models.errors import EngineDied, EngineFailed
 
 log = logging.getLogger(__name__)
@@ -31,44 +28,79 @@ _GRACE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """What a worker says once it is loaded and warm."""
+class Kind:
+    """What a worker is for, as the settings name it, and the module that is its process."""
 
-    voices: tuple[Voice, ...]
-    device: str
+    name: str
+    module: str
+
+
+class Exchange:
+    """One job with a worker: what is sent for it, and what comes back. Close it."""
+
+    def __init__(self, worker: WorkerProcess, id: int) -> None:  # noqa: A002 - the word for it
+        # What came and was not taken yet. Not bounded: a job is a sentence, or a recording, so that what it makes is.
+        self.inbox = asyncio.Queue[wire.Frame | EngineFailed]()
+        self._worker = worker
+        self._id = id
+
+    def send(self, kind: str, body: bytes = b"", **head: Any) -> None:
+        self._worker.send({"kind": kind, "id": self._id, **head}, body)
+
+    async def receive(self) -> wire.Frame | None:
+        """The next frame; None at the end of the job. Raises what went wrong with it, EngineDied if the worker ended."""
+        item = await self.inbox.get()
+        if isinstance(item, wire.Frame) and item.head["kind"] not in wire.LAST:
+            return item
+        self.inbox.put_nowait(item)  # whoever asks again is told the same
+        if isinstance(item, EngineFailed):
+            raise item
+        if item.head["kind"] == "failed":
+            raise _error(item.head)
+        return None
+
+    async def sent(self) -> None:
+        """Wait until the worker has taken in most of what was sent: what is large goes in parts, so that others get between them."""
+        await self._worker.drained()
+
+    def close(self) -> None:
+        """The worker is told to give the job up if it has not ended. Idempotent."""
+        self._worker.forget(self._id)
 
 
 class WorkerProcess:
     """One worker from its start to its end; a restart is a new object. Make it with `WorkerProcess.start`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._name = name
         self._process = process
         self._reader = reader
         self._writer = writer
         self._ids = itertools.count(1)
-        # What came for each job and was not taken yet. Not bounded: a job is one sentence, so that its audio is.
-        self._inboxes: dict[int, asyncio.Queue[wire.Frame | EngineFailed]] = {}
+        self._exchanges: dict[int, Exchange] = {}
         self._stopped = False
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._logs = asyncio.create_task(self._log())
-        self._loaded: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+        self._loaded: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._ended = asyncio.create_task(self._receive())
 
     @classmethod
-    async def start(cls, renderer: str, config: dict[str, Any], start_timeout: float, env: dict[str, str] | None = None) -> WorkerProcess:
-        """Start, load and warm up. `renderer` is `package.module:Class`, `start_timeout` in seconds.
+    async def start(
+        cls, kind: Kind, loads: str, config: dict[str, Any], start_timeout: float, env: dict[str, str] | None = None
+    ) -> WorkerProcess:
+        """Start, load and warm up. `loads` is `package.module:Class`, `start_timeout` in seconds.
 
-        Raises what the renderer raises, EngineDied, or EngineFailed when it is not ready in time.
+        Raises what the class raises, EngineDied, or EngineFailed when it is not ready in time.
         """
-        worker = await cls._spawn(env or {})
+        worker = await cls._spawn(kind, env or {})
         try:
-            worker._send({"kind": "load", "renderer": renderer, "config": config})
+            worker.send({"kind": "load", "class": loads, "config": config})
             async with asyncio.timeout(start_timeout):
                 await asyncio.shield(worker._loaded)
         except TimeoutError as error:
             await worker.stop()
             raise EngineFailed(
-                f"the speech worker was not ready within {start_timeout:g} s: raise speech.start_timeout, or see its log"
+                f"the {kind.name} worker was not ready within {start_timeout:g} s: raise {kind.name}.start_timeout, or see its log"
             ) from error
         except BaseException:
             await worker.stop()
@@ -76,25 +108,26 @@ class WorkerProcess:
         return worker
 
     @classmethod
-    async def _spawn(cls, env: dict[str, str]) -> WorkerProcess:
+    async def _spawn(cls, kind: Kind, env: dict[str, str]) -> WorkerProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "models.worker", "--fd", str(theirs.fileno())),
+                *(sys.executable, "-P", "-m", kind.module, "--fd", str(theirs.fileno())),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 env=_environment(env),
             )
-        return cls(process, *await asyncio.open_connection(sock=ours))
+        return cls(kind.name, process, *await asyncio.open_connection(sock=ours))
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     @property
-    def ready(self) -> Ready:
+    def ready(self) -> dict[str, Any]:
+        """What it said once it was loaded and warm."""
         return self._loaded.result()
 
     @property
@@ -103,26 +136,38 @@ class WorkerProcess:
 
     @property
     def jobs(self) -> int:
-        return len(self._inboxes)
+        return len(self._exchanges)
 
     async def died(self) -> str:
         """Wait for the end of the process and say how it came about."""
         return await asyncio.shield(self._ended)
 
-    async def render(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
-        """The audio of one job. Closing it cancels the job; EngineDied if the worker ends with the job in it."""
+    def begin(self) -> Exchange:
+        """A new job. EngineDied where the worker has ended already."""
         if not self.alive:
             raise EngineDied(self._ended.result())
-        job_id, inbox = next(self._ids), asyncio.Queue[wire.Frame | EngineFailed]()
-        self._inboxes[job_id] = inbox
-        try:
-            self._send({"kind": "render", "id": job_id, "job": asdict(job)})
-            while (audio := _audio(await inbox.get())) is not None:
-                yield audio
-        finally:
-            # Still there when the consumer left before the end, or the job was cancelled.
-            if self._inboxes.pop(job_id, None) is not None and self.alive:
-                self._send({"kind": "cancel", "id": job_id})
+        job_id = next(self._ids)
+        return self._exchanges.setdefault(job_id, Exchange(self, job_id))
+
+    async def job(self, kind: str, body: bytes = b"", **head: Any) -> AsyncGenerator[wire.Frame, None]:
+        """All that comes back for one job that is asked for at once. Closing it cancels the job."""
+        with contextlib.closing(self.begin()) as exchange:
+            exchange.send(kind, body, **head)
+            while (frame := await exchange.receive()) is not None:
+                yield frame
+
+    def forget(self, job_id: int) -> None:
+        # Still there when the consumer left before the end, or the job was cancelled.
+        if self._exchanges.pop(job_id, None) is not None:
+            self.send({"kind": "cancel", "id": job_id})
+
+    def send(self, head: dict[str, Any], body: bytes = b"") -> None:
+        if self.alive:  # who waits for an answer is told how it ended
+            self._writer.write(wire.encode(head, body))
+
+    async def drained(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._writer.drain()
 
     async def stop(self) -> None:
         """End the process and wait for it. Jobs still in it get EngineDied."""
@@ -134,9 +179,6 @@ class WorkerProcess:
         except TimeoutError:
             self._kill()
             await self.died()
-
-    def _send(self, head: dict[str, Any]) -> None:
-        self._writer.write(wire.encode(head))
 
     def _kill(self) -> None:
         # Not Process.kill(): that polls first, and so takes the exit code away from asyncio's watcher, which then reports 255.
@@ -164,21 +206,21 @@ class WorkerProcess:
     def _hand_out(self, frame: wire.Frame) -> None:
         head = frame.head
         if head["kind"] == "ready":
-            self._loaded.set_result(Ready(tuple(map(_voice, head["voices"])), head["device"]))
+            self._loaded.set_result(head)
         elif "id" not in head:
             self._loaded.set_exception(_error(head))
-        elif inbox := self._inboxes.get(head["id"]):
-            inbox.put_nowait(frame)
-            if head["kind"] != "audio":
-                del self._inboxes[head["id"]]
+        elif exchange := self._exchanges.get(head["id"]):
+            exchange.inbox.put_nowait(frame)
+            if head["kind"] in wire.LAST:
+                del self._exchanges[head["id"]]
 
     def _bury(self, code: int) -> str:
-        why = errors.STOPPED if self._stopped else f"the speech worker {_exit(code)}"
+        why = errors.STOPPED if self._stopped else f"the {self._name} worker {_exit(code)}"
         if not self._stopped:  # its words are for the log, not for clients: they name files and code
             log.error("%s; its last lines:%s", why, "".join(f"\n  {line}" for line in self._last_lines) or " none")
-        for inbox in self._inboxes.values():
-            inbox.put_nowait(EngineDied(why))
-        self._inboxes.clear()
+        for exchange in self._exchanges.values():
+            exchange.inbox.put_nowait(EngineDied(why))
+        self._exchanges.clear()
         if not self._loaded.done():
             self._loaded.set_exception(EngineDied(why))
         self._loaded.exception()  # whoever waited has it; a start given up has nobody waiting
@@ -188,7 +230,7 @@ class WorkerProcess:
         assert self._process.stdout is not None
         async for line in _lines(self._process.stdout):
             self._last_lines.append(line)
-            log.info("speech worker %d: %s", self.pid, line)
+            log.info("%s worker %d: %s", self._name, self.pid, line)
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncGenerator[str, None]:
@@ -217,22 +259,6 @@ def _environment(extra: dict[str, str]) -> dict[str, str]:
     """Where `models` is found whatever the working directory, and no hub: what is served lies on this machine."""
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
     return {**os.environ, **extra, "HF_HUB_OFFLINE": "1", "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
-
-
-def _audio(item: wire.Frame | EngineFailed) -> Audio | None:
-    """None at the end of the job. Raises what went wrong with it."""
-    if isinstance(item, EngineFailed):
-        raise item
-    if item.head["kind"] == "failed":
-        raise _error(item.head)
-    if item.head["kind"] == "done":
-        return None
-    words = tuple(Word(*word) for word in item.head["words"])
-    return Audio(np.frombuffer(item.body, np.int16), int(item.head["rate"]), words)
-
-
-def _voice(told: dict[str, Any]) -> Voice:
-    return Voice(**told | {"languages": tuple(told["languages"])})
 
 
 def _error(head: dict[str, Any]) -> errors.FiresideError:

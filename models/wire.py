@@ -1,9 +1,9 @@
-"""What the server and its speech worker say to each other: a JSON head and raw bytes behind it, each with its length in front.
+"""What the server and a worker say to each other: a JSON head and raw bytes behind it, each with its length in front.
 
-    server -> worker   load {renderer, config} · render {id, job} · cancel {id}
-    worker -> server   ready {voices, device} · audio {id, rate, words} + int16 samples · done {id} · failed {id, error, message}
+    server -> worker   load {class, config} · cancel {id} · the jobs of its kind {id, ...}
+    worker -> server   ready {device, ...} · what is made of a job {id, ...} · done {id} · failed {id, error, message}
 
-`failed` without an id is about the worker itself: it could not load.
+`failed` without an id is about the worker itself: it could not load. What the jobs of a kind look like is told by the codec of its kind.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 
 _LENGTHS = struct.Struct("<II")
 PREFIX = _LENGTHS.size
+LAST = ("done", "failed")
+"""The kinds of frames behind which nothing comes for a job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
-"""The process around a Renderer: `python -m models.worker --fd N`, started by models/process.py and by nobody else.
-
-One thread takes in what the server asks, others render. The windows of several jobs take turns (models/turns.py), so that a long
-sentence does not hold up the first sound of another client, nor a stream of newcomers the rest of a long sentence.
+"""What the worker processes share. Started by models/process.py and by nobody else, each loads an engine, does what the server asks, and
+ends with it. There are two kinds: `python -m models.speech.worker --fd N` and `python -m models.listening.worker --fd N`.
 """
 
 from __future__ import annotations
@@ -15,20 +13,17 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Generator
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from models import wire
-from models.base import Audio, Renderer, SpeechJob
 from models.errors import EngineDied, EngineFailed, FiresideError, WeightsError
-from models.turns import Rendering, Turns
 
 _PR_SET_PDEATHSIG = 1
 
 
 class ServerGoneError(Exception):
-    """The server closed its end: there is nobody left to render for."""
+    """The server closed its end: there is nobody left to work for."""
 
 
 class Connection:
@@ -57,102 +52,75 @@ class Connection:
         return content
 
 
-class Worker:
-    """Renders what the server asks for, on as many threads as the renderer wants."""
+class Worker(Protocol):
+    """A loaded engine at work. An error out of `take` or of a loop ends the process."""
 
-    def __init__(self, renderer: Renderer, connection: Connection) -> None:
-        self._threads = renderer.threads
-        self._connection = connection
-        self._renderer = renderer
-        self._turns = Turns(renderer.room)
+    ready: dict[str, Any]
+    """What the server is told once it is loaded."""
+    loops: Sequence[Callable[[], None]]
+    """What it does, each on a thread of its own, without end."""
 
-    def run(self) -> None:
-        """Never returns; the process ends with ServerGoneError or EngineDied in any of the threads."""
-        for work in (self._read, *[self._render] * (self._threads - 1)):
-            threading.Thread(target=_or_exit, args=(work,), daemon=True).start()
-        self._render()
-
-    def _read(self) -> None:
-        while True:
-            head = self._connection.receive().head
-            if head["kind"] == "render":
-                self._turns.add(Rendering(head["id"], SpeechJob(**head["job"])))
-            else:
-                self._turns.cancel(head["id"])
-
-    def _render(self) -> None:
-        while True:
-            self._turn(self._turns.next())
-
-    def _turn(self, rendering: Rendering) -> None:
-        try:
-            audio = None if rendering.cancelled.is_set() else self._window(rendering)
-        except EngineDied:
-            raise
-        except FiresideError as error:
-            self._end(rendering, _failed(error))
-        except Exception as error:
-            traceback.print_exc()
-            self._end(rendering, _failed(EngineFailed(f"the speech engine failed on this sentence: {type(error).__name__}: {error}")))
-        else:
-            self._pass_on(rendering, audio)
-
-    def _window(self, rendering: Rendering) -> Audio | None:
-        if rendering.stream is None:
-            rendering.stream = iter(self._renderer.render(rendering.job, rendering.cancelled.is_set))
-        return next(rendering.stream, None)
-
-    def _pass_on(self, rendering: Rendering, audio: Audio | None) -> None:
-        if audio is None:
-            self._end(rendering, {"kind": "done"})
-            return
-        if len(audio.samples):
-            words = [(word.text, word.start, word.end) for word in audio.words]
-            self._connection.send({"kind": "audio", "id": rendering.id, "rate": audio.rate, "words": words}, audio.samples.tobytes())
-        self._turns.give_back(rendering, audio.seconds)
-
-    def _end(self, rendering: Rendering, head: dict[str, Any]) -> None:
-        if isinstance(rendering.stream, Generator):
-            rendering.stream.close()
-        self._turns.remove(rendering)
-        self._connection.send(head | {"id": rendering.id})
+    def take(self, frame: wire.Frame) -> None:
+        """What the server asks, in order. Returns at once."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="models.worker", description="Renders speech for the Fireside server that starts it.")
+def main(name: str, kind: Callable[[Any, Connection], Worker]) -> None:
+    """The process: `kind` makes the Worker of the engine that the server names, whose settings are those of `name`."""
+    parser = argparse.ArgumentParser(description=f"The {name} engine of the Fireside server that starts it.")
     parser.add_argument("--fd", type=int, required=True, help="the inherited socket")
     arguments = parser.parse_args()
     _die_with_the_server()
     connection = Connection(socket.socket(fileno=arguments.fd))
-    _or_exit(lambda: _serve(connection))
+    _or_exit(lambda: _serve(name, kind, connection))
 
 
-def _serve(connection: Connection) -> None:
+def _serve(name: str, kind: Callable[[Any, Connection], Worker], connection: Connection) -> None:
     asked = connection.receive().head
     try:
-        renderer = _make(asked["renderer"], asked["config"])
+        worker = kind(_make(name, asked["class"], asked["config"]), connection)
     except FiresideError as error:
-        connection.send(_failed(error))
+        connection.send(failed(error))
         return
-    voices = [asdict(voice) for voice in renderer.voices()]
-    connection.send({"kind": "ready", "voices": voices, "device": getattr(renderer, "device", "cpu")})
-    Worker(renderer, connection).run()
+    connection.send({"kind": "ready", **worker.ready})
+    _run(worker, connection)
 
 
-def _make(path: str, config: dict[str, Any]) -> Renderer:
+def _run(worker: Worker, connection: Connection) -> None:
+    """Never returns; the process ends with ServerGoneError or another error in any of the threads."""
+
+    def read() -> None:
+        while True:
+            worker.take(connection.receive())
+
+    here, *others = worker.loops
+    for work in (read, *others):
+        threading.Thread(target=_or_exit, args=(work,), daemon=True).start()
+    here()
+
+
+def _make(name: str, path: str, config: dict[str, Any]) -> Any:
     """`package.module:Class`, called with its configuration."""
-    module, _, name = path.partition(":")
+    module, _, member = path.partition(":")
     try:
-        renderer: Renderer = getattr(importlib.import_module(module), name)(config)
+        return getattr(importlib.import_module(module), member)(config)
     except ImportError as error:
         raise WeightsError(
-            f"the speech engine needs a package that is not here: {error}; install the requirements of its profile"
+            f"the {name} engine needs a package that is not here: {error}; install the requirements of its profile"
         ) from error
-    return renderer
 
 
-def _failed(error: FiresideError) -> dict[str, Any]:
+def failed(error: FiresideError) -> dict[str, Any]:
     return {"kind": "failed", "error": type(error).__name__, "message": str(error)}
+
+
+def told(error: Exception, what: str) -> dict[str, Any]:
+    """The last frame of a job that an engine failed on. EngineDied is no matter of one job: it goes through and ends the process."""
+    if isinstance(error, EngineDied):
+        raise error
+    if isinstance(error, FiresideError):
+        return failed(error)
+    traceback.print_exception(error)
+    return failed(EngineFailed(f"{what}: {type(error).__name__}: {error}"))
 
 
 def _die_with_the_server() -> None:
@@ -164,7 +132,7 @@ def _die_with_the_server() -> None:
 
 
 def _or_exit(work: Callable[[], None]) -> None:
-    """Run, then leave at once from whichever thread this is: a library's exit handlers could hang on a half-finished render."""
+    """Run, then leave at once from whichever thread this is: a library's exit handlers could hang on a half-finished job."""
     code = 0
     try:
         work()
@@ -175,7 +143,3 @@ def _or_exit(work: Callable[[], None]) -> None:
         code = 1
     sys.stderr.flush()
     os._exit(code)
-
-
-if __name__ == "__main__":
-    main()

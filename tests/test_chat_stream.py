@@ -12,6 +12,7 @@ import pytest
 from api.chat_stream import Delta, chat
 from models.errors import ContextTooLong, EngineFailed, InvalidInput, UnknownModel
 from models.text.mock import MockTextEngine
+from models.text.mock_replies import Called
 from settings import Fault, MockText
 
 pytestmark = pytest.mark.anyio
@@ -57,6 +58,27 @@ async def test_a_call_of_a_tool_comes_in_pieces(engine: MockTextEngine) -> None:
     assert tools[0].name == "clock"
     assert tools[0].call_id
     assert "".join(piece.arguments for piece in tools).startswith("{")
+
+
+CLOCK = {"type": "function", "function": {"name": "clock", "parameters": {"type": "object"}}}
+
+
+@pytest.mark.parametrize("said", ["", "One moment. "])
+async def test_a_scripted_reply_may_say_something_and_call_a_tool(engine: MockTextEngine, said: str) -> None:
+    engine.enqueue([Called("clock", '{"zone": "UTC"}', said), "It is late."])
+    deltas = await told(engine, tools=[CLOCK])
+    tools = [piece for delta in deltas for piece in delta.tools]
+    assert (tools[0].name, tools[0].arguments) == ("clock", "")
+    assert "".join(piece.arguments for piece in tools) == '{"zone": "UTC"}'
+    assert "".join(delta.text for delta in deltas) == said
+    assert [delta.finish_reason for delta in deltas if delta.finish_reason] == ["tool_calls"]
+    assert "".join(delta.text for delta in await told(engine, tools=[CLOCK])) == "It is late."
+
+
+async def test_a_chat_without_tools_gets_no_scripted_call(engine: MockTextEngine) -> None:
+    engine.enqueue([Called("clock")])
+    with pytest.raises(EngineFailed, match="only a chat with tools"):
+        await told(engine)
 
 
 async def test_what_the_route_refuses_is_raised(engine: MockTextEngine) -> None:

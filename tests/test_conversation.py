@@ -22,6 +22,7 @@ from voice.conversation import (
     Interrupt,
     Made,
     Prompt,
+    Silenced,
     Sounded,
     State,
     Tick,
@@ -170,8 +171,42 @@ def test_silence_after_an_answer_is_told_once() -> None:
     talk.tell(Made())
     assert talk.conversation.wakes_at == pytest.approx(7.0)
     assert talk.tell(Tick(), after=6.9) == []
-    assert talk.tell(Tick(), after=0.2) == [Prompt()]
+    assert talk.tell(Tick(), after=0.2) == [Prompt(), Answer()]
     assert talk.conversation.wakes_at is None
+
+
+def test_who_is_not_there_is_prompted_once() -> None:
+    talk = Talk(idle=5.0).answering(2.0)
+    talk.tell(Made())
+    talk.tell(Tick(), after=8.0)
+    talk.tell(Made())
+    assert talk.conversation.wakes_at is None
+    talk.tell(*SAID)
+    talk.tell(Made())
+    assert talk.conversation.wakes_at is not None
+
+
+def test_an_answer_without_a_sound_is_no_reason_to_prompt_at_once() -> None:
+    talk = Talk(idle=5.0)
+    talk.tell(*SAID, after=100)
+    talk.tell(Made(), after=1.0)
+    assert talk.conversation.wakes_at == pytest.approx(106.0)
+
+
+def test_what_the_client_plays_no_more_is_not_interrupted() -> None:
+    talk = Talk(idle=5.0).answering(10.0)
+    talk.tell(Made(), after=1.0)
+    assert talk.tell(Suspected(2), Silenced(), after=1.0) == [Duck(), Unduck()]
+    assert talk.state is State.LISTENING
+    assert talk.conversation.wakes_at == pytest.approx(7.0)
+    assert talk.tell(Started(2), after=0.1) == []
+
+
+def test_an_answer_asked_for_while_a_turn_is_transcribed_is_the_answer_to_it() -> None:
+    talk = Talk()
+    talk.tell(Suspected(0), Started(0), Stopped(1), Committed())
+    assert talk.tell(Asked()) == [Answer()]
+    assert talk.tell(Transcribed(), Made()) == []
 
 
 def test_who_speaks_is_not_prompted() -> None:
@@ -185,7 +220,7 @@ def test_who_speaks_is_not_prompted() -> None:
 EVENTS: list[Event] = [
     *(Suspected(0), Dismissed(0), Started(0), Stopped(0)),
     *(Committed(), Cleared(), Transcribed(), Transcribed(words=False)),
-    *(Asked(), Sounded(1.0), Made(), Cancelled(), Tick()),
+    *(Asked(), Sounded(1.0), Made(), Cancelled(), Silenced(), Tick()),
 ]
 
 

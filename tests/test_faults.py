@@ -30,7 +30,7 @@ def mortal() -> Iterator[Server]:
 
 def speech_worker(server: Server) -> psutil.Process:
     children = psutil.Process(server.process.pid).children(recursive=True)
-    return next(child for child in children if "models.worker" in child.cmdline())
+    return next(child for child in children if "models.speech.worker" in child.cmdline())
 
 
 def streamed(server: Server, prompt: str) -> list[str]:

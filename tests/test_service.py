@@ -96,6 +96,6 @@ def test_mock_mode_imports_nothing_heavy() -> None:
 
 
 def test_the_speech_worker_of_mock_mode_imports_nothing_heavy() -> None:
-    code = f"import models.speech.mock, models.worker, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+    code = f"import models.speech.mock, models.speech.worker, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -78,7 +78,7 @@ async def test_a_job_that_hangs_leaves_the_others_their_turn_and_can_be_cancelle
 
 
 def test_the_worker_with_the_mock_imports_nothing_heavy() -> None:
-    code = "import sys, models.worker, models.speech.mock; print(*sys.modules)"
+    code = "import sys, models.speech.worker, models.speech.mock; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
     assert not {"torch", "TTS", "vllm", "transformers", "asyncio", "pydantic"} & set(run.stdout.split())
 

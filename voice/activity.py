@@ -93,6 +93,11 @@ class TurnDetector:
         """Between Started and Stopped."""
         return self._speaking
 
+    @property
+    def began(self) -> float | None:
+        """When the speech began that goes on now, or that is suspected."""
+        return self._began
+
     def feed(self, probability: float) -> Iterator[Activity]:
         """Take it to its end."""
         begin, self._now = self._now, self._now + WINDOW

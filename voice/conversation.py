@@ -69,11 +69,16 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Silenced:
+    """The client has stopped playing what it has of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed: `wakes_at` has come."""
 
 
-Event = Activity | Committed | Cleared | Transcribed | Asked | Sounded | Made | Cancelled | Tick
+Event = Activity | Committed | Cleared | Transcribed | Asked | Sounded | Made | Cancelled | Silenced | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class Interrupt:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The user has said nothing for `idle` seconds since the answer was heard."""
+    """The user has said nothing for `idle` seconds since the answer was heard. An Answer to that follows."""
 
 
 Action = Duck | Unduck | Answer | Interrupt | Prompt
@@ -132,6 +137,9 @@ class Conversation:
     """Of the turns that are being transcribed, one is to be answered."""
     _idle: bool = False
     """Nobody has said anything since the last answer."""
+    _prompted: bool = False
+    """That answer was to a Prompt: who is not there is not prompted again and again."""
+    _made_at: float = 0.0
 
     def state(self, now: float) -> State:
         if self._hearing:
@@ -144,7 +152,7 @@ class Conversation:
     def wakes_at(self) -> float | None:
         """When to tell it Tick, if nothing else happens before."""
         waits = self.idle is not None and self._idle and not self.making and not self._hearing
-        return self.playback.until() + self.idle if waits and self.idle is not None else None
+        return max(self.playback.until(), self._made_at) + self.idle if waits and self.idle is not None else None
 
     def tell(self, event: Event, now: float) -> list[Action]:
         """What is to be done, in order."""
@@ -163,24 +171,30 @@ class Conversation:
                 yield from self._unduck()
                 yield from self._answer_if_owed()
             case Committed():
-                self._hearing = self._idle = False
+                self._hearing = self._idle = self._prompted = False
                 self._unheard += 1
                 self._wanted |= event.answer
             case Transcribed():
                 yield from self._transcribed(event.words)
             case Asked():
+                # It waits for the turns that are being transcribed, and is the answer to them.
+                self._wanted = self._prompted = False
                 yield self._answer()
             case Sounded():
                 self.playback.send(event.seconds, now)
             case Made():
                 self.making = False
-                self._idle = True
+                self._idle, self._made_at = not self._prompted, now
                 yield from self._answer_if_owed()
             case Cancelled() if self.making or self.playback.audible(now):
                 yield self._interrupt(now, by_user=False)
+            case Silenced() if not self.making:
+                self.playback.stop(now)
+                yield from self._unduck()
             case Tick() if self.wakes_at is not None and now >= self.wakes_at:
-                self._idle = False
+                self._prompted = True
                 yield Prompt()
+                yield self._answer()
 
     def _suspect(self, now: float) -> Iterator[Action]:
         if self.interruptible and self.playback.audible(now) and not self._ducked:
@@ -193,7 +207,7 @@ class Conversation:
             yield Unduck()
 
     def _start(self, now: float) -> Iterator[Action]:
-        self._hearing, self._idle = True, False
+        self._hearing, self._idle, self._prompted = True, False, False
         if self.interruptible and (self.making or self.playback.audible(now)):
             yield self._interrupt(now, by_user=True)
         self._ducked = False

@@ -16,6 +16,11 @@ class Playback:
         self.sent += seconds
         self._until = max(self._until, now) + seconds
 
+    def stop(self, now: float) -> None:
+        """What is left of it will not be played."""
+        self.sent = self.heard(now)
+        self._until = min(self._until, now)
+
     def until(self) -> float:
         """When all that was sent has been played."""
         return self._until

@@ -2,6 +2,7 @@
 
 engine = MockTextEngine("mock-text", (), MockText())
 engine.enqueue(["Hello.", EngineFailed("out of luck")])   # the next two requests
+engine.enqueue([Called("clock", '{"zone":"UTC"}')])       # of a chat with tools: a call of one
 engine.history[-1].messages                               # what was asked
 """
 
@@ -10,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from models.base import Load, Receive, Scope, Send, TextChunk, TextRequest
@@ -22,6 +24,7 @@ from models.text.mock_limits import check_prompt, check_sampling
 from models.text.mock_openai import OpenAIRoutes
 from models.text.mock_pieces import Piece, cut
 from models.text.mock_prose import prose, split
+from models.text.mock_replies import Called
 from settings import Fault, MockText
 
 REMEMBERED = 1000
@@ -44,7 +47,7 @@ class MockTextEngine:
         self.settings = settings
         self.history: deque[TextRequest] = deque(maxlen=REMEMBERED)
         """The last requests, oldest first."""
-        self._replies: deque[str | Exception] = deque(settings.replies)
+        self._replies: deque[str | Exception | Called] = deque(settings.replies)
         self._routes = OpenAIRoutes(self)
         self._life: Life | None = None
         self._running = 0
@@ -69,9 +72,16 @@ class MockTextEngine:
     def load(self) -> Load:
         return Load(running=self._running)
 
-    def enqueue(self, replies: Iterable[str | Exception]) -> None:
-        """What the next requests get, in turn: a text, or an exception to raise before the first token."""
+    def enqueue(self, replies: Iterable[str | Exception | Called]) -> None:
+        """What the next requests get, in turn: a text, a call of a tool, or an exception to raise before the first token."""
         self._replies.extend(replies)
+
+    def next_call(self) -> Called | None:
+        """What the next request gets, if that is a call: whoever asks makes it."""
+        if self._replies and isinstance(call := self._replies[0], Called):
+            self._replies.popleft()
+            return call
+        return None
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._routes(scope, receive, send)
@@ -97,17 +107,21 @@ class MockTextEngine:
         check_prompt(tokens, self.settings.max_model_len)
         return Prompt(request, text, tokens)
 
-    def pieces(self, prompt: Prompt, *, choice: int = 0, at_least: int = 0, reply: str | None = None) -> AsyncGenerator[Piece, None]:
-        """One answer to an admitted prompt; `choice` varies it, and `reply` is said instead of prose unless a scripted reply waits."""
-        return self._speak(prompt, self._living(), _pace(self.settings), choice, at_least, reply)
+    def pieces(
+        self, prompt: Prompt, *, choice: int = 0, at_least: int = 0, reply: str | None = None, made: bool = False
+    ) -> AsyncGenerator[Piece, None]:
+        """One answer to an admitted prompt; `choice` varies it, and `reply` is said instead of prose unless a scripted reply waits.
+
+        `made`: the reply comes from the script itself.
+        """
+        return self._speak(prompt, self._living(), _pace(self.settings), partial(self._words, prompt, choice, at_least, reply, made))
 
     async def _speak(
-        self, prompt: Prompt, life: Life, pace: Iterator[float] | None, choice: int, at_least: int, reply: str | None
+        self, prompt: Prompt, life: Life, pace: Iterator[float] | None, words: Callable[[], Iterable[str]]
     ) -> AsyncGenerator[Piece, None]:
         with self._counted(prompt.request):
             fault = self._fault_for(prompt)
-            words = self._words(prompt, choice, at_least, reply)
-            for number, piece in enumerate(cut(words, self._limit(prompt), prompt.request.sampling.stop)):
+            for number, piece in enumerate(cut(words(), self._limit(prompt), prompt.request.sampling.stop)):
                 if pace is not None:
                     await _sleep_until(next(pace), life)
                 else:
@@ -140,10 +154,12 @@ class MockTextEngine:
         room, asked = self.settings.max_model_len - prompt.tokens, prompt.request.sampling.max_tokens
         return room if asked is None else min(room, asked)
 
-    def _words(self, prompt: Prompt, choice: int, at_least: int, reply: str | None) -> Iterable[str]:
-        scripted = self._replies.popleft() if self._replies else reply
+    def _words(self, prompt: Prompt, choice: int, at_least: int, reply: str | None, made: bool) -> Iterable[str]:
+        scripted = self._replies.popleft() if self._replies and not made else reply
         if isinstance(scripted, Exception):
             raise scripted
+        if isinstance(scripted, Called):
+            raise InvalidInput(f"the next reply in the script calls the tool {scripted.name!r}: only a chat with tools can get it.")
         return prose(_key(prompt, choice), at_least) if scripted is None else split(scripted)
 
     @contextmanager

@@ -66,26 +66,41 @@ class ChatFrames:
 
 
 class ToolFrames(ChatFrames):
-    """A call of one tool: its name, its arguments as they come, and an empty end."""
+    """A call of one tool: its name, its arguments as they come, and an empty end. `said` is text that comes before it."""
 
-    def __init__(self, head: Head, index: int, name: str, call: str, finish: str) -> None:
+    def __init__(self, head: Head, index: int, name: str, call: str, finish: str, said: str = "") -> None:
         super().__init__(head, index)
         self._name, self._call, self._finish = name, call, finish
-        self._before = self._opening + b'{"content":null,"tool_calls":[{"index":0,"function":{"arguments":'
-        self._after = b"}}]" + self._after
+        self._said = self._left = len(said)
+        self._named = False
+        self._arguments = self._opening + b'{"content":null,"tool_calls":[{"index":0,"function":{"arguments":'
 
     def first(self, usage: bytes) -> bytes:
+        return super().first(usage) + (b"" if self._left else self._name_it(usage))
+
+    def text(self, text: str, usage: bytes) -> bytes:
+        said, arguments = text[: self._left], text[self._left :]
+        self._left -= len(said)
+        content = super().text(said, usage) if said else b""
+        if not arguments:
+            return content
+        return b"".join((content, self._name_it(usage), self._arguments, orjson.dumps(arguments), b"}}]", self._after, usage, END))
+
+    def _name_it(self, usage: bytes) -> bytes:
+        if self._named:
+            return b""
+        self._named = True
         call = {"id": self._call, "type": "function", "index": 0, "function": {"name": self._name}}
         named = orjson.dumps({"content": None, "tool_calls": [call]}) + b',"logprobs":null,"finish_reason":null,"token_ids":null}]'
-        return super().first(usage) + self._opening + named + usage + END
+        return self._opening + named + usage + END
 
     def last(self, piece: Piece, usage: bytes, stamped: bool) -> bytes:
         arguments = self.text(piece.text, usage) if piece.text else b""
         return arguments + super().last(piece._replace(text=""), usage, stamped)
 
     def whole(self, text: str, last: Piece) -> dict[str, Any]:
-        choice = super().whole("", last)
-        call = {"id": self._call, "type": "function", "function": {"name": self._name, "arguments": text}}
+        choice = super().whole(text[: self._said], last)
+        call = {"id": self._call, "type": "function", "function": {"name": self._name, "arguments": text[self._said :]}}
         reasoning = choice["message"].pop("reasoning")
         choice["message"] |= {"tool_calls": [call], "reasoning": reasoning}
         return choice

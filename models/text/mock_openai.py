@@ -14,7 +14,7 @@ from models.errors import FiresideError, InvalidInput, UnknownModel
 from models.text.mock_asgi import ClientLeft, answer, answer_nobody, check_content_type, error_of, header, read_body
 from models.text.mock_frames import ChatFrames, CompletionFrames, Frames, Head, ToolFrames, token_ids
 from models.text.mock_prose import split
-from models.text.mock_replies import Choice, Reply
+from models.text.mock_replies import Called, Choice, Reply
 from models.text.mock_requests import ChatRequest, CompletionRequest, StreamOptions, TokenizeRequest, Wanted, check_choices, parse
 from models.text.mock_schema import answer as fitting
 
@@ -86,11 +86,18 @@ class OpenAIRoutes:
         messages = tuple(message.model_dump() for message in wanted.messages)
         prompt = self._engine.admit(TextRequest(name, messages=messages, sampling=wanted.sampling()))
         head = self._head(name, "chat.completion.chunk" if wanted.stream else "chat.completion")
+        if call := self._engine.next_call() if wanted.may_call() else None:
+            return Reply(head, [self._calling(prompt, head, call)], prompt.tokens, wanted.stream_options or StreamOptions())
         tool = wanted.forced_tool()
         schema = (tool.parameters or ANY_OBJECT) if tool else wanted.schema_to_fit()
         said = None if schema is None else fitting(schema)
         choices = [self._choice(wanted, prompt, index, _chat_frames(wanted, head, index), said) for index in range(wanted.choices)]
         return Reply(head, choices, prompt.tokens, wanted.stream_options or StreamOptions())
+
+    def _calling(self, prompt: Prompt, head: Head, call: Called) -> Choice:
+        frames = ToolFrames(head, 0, call.name, f"chatcmpl-tool-{_random_id()}", "tool_calls", call.said)
+        pieces = self._engine.pieces(prompt, reply=call.said + call.arguments, made=True)
+        return Choice(prompt.tokens, pieces, frames)
 
     def _completion_reply(self, wanted: CompletionRequest, name: str) -> Reply:
         self._check(wanted)

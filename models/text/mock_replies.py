@@ -16,6 +16,15 @@ from models.text.mock_pieces import Piece
 from models.text.mock_requests import StreamOptions
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A reply that calls a tool, after perhaps saying something. `arguments` is JSON."""
+
+    name: str
+    arguments: str = "{}"
+    said: str = ""
+
+
 @dataclass(slots=True)
 class Choice:
     """One answer in the making: where its text comes from and how it is framed."""

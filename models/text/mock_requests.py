@@ -121,6 +121,9 @@ class ChatRequest(Wanted):
     def limit(self) -> int | None:
         return self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
 
+    def may_call(self) -> bool:
+        return bool(self.tools) and self.tool_choice != "none"
+
     def forced_tool(self) -> Function | None:
         """The tool that must be called; the first one when any will do."""
         if isinstance(self.tool_choice, ToolChoice):

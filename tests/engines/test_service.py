@@ -134,7 +134,7 @@ def test_a_killed_engine_core_is_told_and_comes_back_while_speech_goes_on(real_s
 
 @pytest.mark.timeout(200)
 def test_a_killed_speech_worker_comes_back_while_text_goes_on(real_server: Server) -> None:
-    child(real_server, "models.worker").kill()
+    child(real_server, "models.speech.worker").kill()
     real_server.wait("/readyz", 503, 5)
     assert say(real_server).status_code == 503
     assert "Paris" in ask(real_server)

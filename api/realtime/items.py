@@ -1,0 +1,179 @@
+"""The items of a conversation as clients write and read them, and as the history keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from api.realtime.faults import Refused, explain
+from api.realtime.outbox import new_id
+from voice.history import History, Item, Said, ToolCall, ToolResult
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputText(Part):
+    type: Literal["input_text"]
+    text: str
+
+
+class InputAudio(Part):
+    type: Literal["input_audio"]
+    audio: str | None = None
+    transcript: str | None = None
+
+
+class OutputText(Part):
+    type: Literal["output_text"]
+    text: str
+
+
+class OutputAudio(Part):
+    type: Literal["output_audio"]
+    transcript: str
+    audio: None = None
+
+
+class Base(Part):
+    id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    object: Literal["realtime.item"] | None = None
+    status: Literal["completed", "incomplete", "in_progress"] | None = None
+
+
+class SystemMessage(Base):
+    type: Literal["message"]
+    role: Literal["system"]
+    content: list[InputText]
+
+
+class UserMessage(Base):
+    type: Literal["message"]
+    role: Literal["user"]
+    content: list[Annotated[InputText | InputAudio, Field(discriminator="type")]]
+
+
+class AssistantMessage(Base):
+    type: Literal["message"]
+    role: Literal["assistant"]
+    content: list[Annotated[OutputText | OutputAudio, Field(discriminator="type")]]
+
+
+class FunctionCall(Base):
+    type: Literal["function_call"]
+    call_id: str | None = None
+    name: str
+    arguments: str
+
+
+class FunctionCallOutput(Base):
+    type: Literal["function_call_output"]
+    call_id: str
+    output: str
+
+
+Message = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
+Wire = Annotated[Message | FunctionCall | FunctionCallOutput, Field(discriminator="type")]
+_wire = TypeAdapter[SystemMessage | UserMessage | AssistantMessage | FunctionCall | FunctionCallOutput](Wire)
+
+
+@dataclass(slots=True)
+class Entry:
+    """An item, and for a message of the client its parts as they were written."""
+
+    item: Item
+    parts: list[dict[str, Any]] = field(default_factory=list)
+
+    def sounds(self) -> list[int]:
+        """The parts that are to be transcribed."""
+        return [place for place, part in enumerate(self.parts) if part.get("audio")]
+
+    def transcribed(self, place: int, text: str) -> None:
+        """The message has its text once all its parts have theirs."""
+        self.parts[place] = {"type": "input_audio", "transcript": text}
+        if isinstance(self.item, Said) and not self.sounds():
+            self.item.text = _text(self.parts)
+
+    def described(self, status: str = "completed") -> dict[str, Any]:
+        item = self.item
+        common = {"id": item.id, "object": "realtime.item", "status": status}
+        if isinstance(item, ToolCall):
+            return {**common, "type": "function_call", "call_id": item.call_id, "name": item.name, "arguments": item.arguments}
+        if isinstance(item, ToolResult):
+            return {**common, "type": "function_call_output", "call_id": item.call_id, "output": item.output}
+        return {**common, "type": "message", "role": item.role, "content": self._content(item)}
+
+    def _content(self, said: Said) -> list[dict[str, Any]]:
+        if said.role != "assistant":
+            return [{key: value for key, value in part.items() if key != "audio"} for part in self.parts]
+        return [content(said.text or "", spoken=said.spoken is not None)]
+
+
+def content(text: str, *, spoken: bool) -> dict[str, Any]:
+    """The one part of an answer."""
+    return {"type": "output_audio", "transcript": text} if spoken else {"type": "output_text", "text": text}
+
+
+def read(raw: dict[str, Any], *within: str) -> Entry:
+    """An item of the client. InvalidInput names the field."""
+    try:
+        wire = _wire.validate_python(raw)
+    except ValidationError as error:
+        raise explain(error, *within) from error
+    name = wire.id or new_id("item")
+    match wire:
+        case FunctionCall():
+            return Entry(ToolCall(name, wire.call_id or new_id("call"), wire.name, wire.arguments))
+        case FunctionCallOutput():
+            return Entry(ToolResult(name, wire.call_id, wire.output))
+    parts = [part.model_dump(exclude_none=True) for part in wire.content]
+    heard = all(part.get("audio") is None for part in parts)
+    return Entry(Said(name, wire.role, _text(parts) if heard else None), parts)
+
+
+def _text(parts: list[dict[str, Any]]) -> str:
+    return " ".join(text for part in parts if (text := part.get("text") or part.get("transcript")))
+
+
+class Items:
+    """All items of a conversation, in order."""
+
+    def __init__(self) -> None:
+        self.history = History()
+        self._entries: dict[str, Entry] = {}
+
+    def add(self, entry: Entry, after: str | None = None) -> str | None:
+        """Returns the id of the item before it."""
+        previous = self.history.add(entry.item, after)
+        self._entries[entry.item.id] = entry
+        return previous
+
+    def get(self, item_id: str) -> Entry:
+        self.history.get(item_id)
+        return self._entries[item_id]
+
+    def remove(self, item_id: str) -> None:
+        self.history.remove(item_id)
+        del self._entries[item_id]
+
+    @property
+    def last(self) -> str | None:
+        return self.history.items[-1].id if self.history.items else None
+
+    def chosen(self, raw: list[dict[str, Any]]) -> History:
+        """The items a response is to be made from: written out, or by reference."""
+        made = History()
+        for place, item in enumerate(raw):
+            where = ("response", "input", str(place))
+            if item.get("type") == "item_reference":
+                made.add(self.history.get(str(item.get("id"))))
+                continue
+            entry = read(item, *where)
+            if entry.sounds():
+                told = "got audio that is no item of the conversation: create an item with it, and refer to that by item_reference."
+                raise Refused("invalid_value", told, param=".".join(where))
+            made.add(entry.item)
+        return made

@@ -1,0 +1,417 @@
+"""WS /v1/realtime: a spoken conversation as OpenAI's. docs/realtime.md describes the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
+
+import numpy as np
+from starlette.websockets import WebSocket
+
+from api import errors, metrics
+from api.realtime import client_events as events
+from api.realtime.answer import ROUTE, Answer, Surroundings
+from api.realtime.configuration import Audio, AudioInput, Configuration, ServerVad
+from api.realtime.ear import SHORTEST_TURN, Ear
+from api.realtime.faults import Refused, described
+from api.realtime.input_audio import Decoder, Heard, unpacked
+from api.realtime.items import Entry, Items, read
+from api.realtime.outbox import Outbox, new_id
+from api.realtime.plan import Plan, planned
+from api.realtime.transcripts import Transcripts
+from api.realtime.writing import Writing
+from api.requests import request_id
+from api.runtime import Runtime
+from api.streaming import GONE, cancel
+from models.base import LISTENING_RATE
+from models.errors import FiresideError, Overloaded, UnknownModel, UnknownVoice
+from voice.activity import Activity, Started, Stopped
+from voice.conversation import (
+    Action,
+    Asked,
+    Cancelled,
+    Cleared,
+    Committed,
+    Conversation,
+    Duck,
+    Event,
+    Interrupt,
+    Made,
+    Prompt,
+    Silenced,
+    Sounded,
+    Tick,
+    Transcribed,
+    Unduck,
+)
+from voice.conversation import Answer as Begin
+from voice.history import Said
+
+MOST_BESIDE = 8
+"""Responses of one session that may be in the making beside the conversation's."""
+SILENCE = "[silence]"
+"""What the model is told of a user who says nothing."""
+
+
+class RealtimeSession:
+    """What happens is told to the state machine, and what that says is done, at once and in one go: `_tell`."""
+
+    def __init__(self, runtime: Runtime, socket: WebSocket, clock: Callable[[], float] = time.monotonic) -> None:
+        self.runtime = runtime
+        self.socket = socket
+        self.items = Items()
+        self.conversation = Conversation()
+        self.configuration = Configuration()
+        self._clock = clock
+        self._id = new_id("sess")
+        self._ducking = socket.query_params.get("ducking", "").lower() in {"true", "1"}
+        self._outbox = Outbox(socket)
+        self._transcripts = Transcripts(self._outbox, lambda words: self._tell(Transcribed(words)))
+        self._ear = Ear(request_id(socket.scope), runtime.require_listening, lambda: self.conversation.playback.audible(clock()))
+        self._around = Surroundings(
+            runtime,
+            socket.scope,
+            self._outbox,
+            self.items,
+            new_id("conv"),
+            self._transcripts.understood,
+            lambda seconds: self._tell(Sounded(seconds)),
+            self._made,
+        )
+        self._turn = ""
+        """The id that the item of the turn which is being heard will have."""
+        self._plan: Plan | None = None
+        """Of the answer that the client has asked for."""
+        self._last: Answer | None = None
+        """The conversation's: it is in the making, or being heard."""
+        self._answers: dict[str, Answer] = {}
+        """All that are in the making."""
+        self._ending: set[asyncio.Task[None]] = set()
+        self._alarm: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Until the client leaves; then nothing of it is left."""
+        offered = self.socket.scope.get("subprotocols") or ()
+        await self.socket.accept("realtime" if "realtime" in offered else None)
+        try:
+            self.configuration = self._beginning()
+        except FiresideError as error:
+            metrics.refused(ROUTE, error)
+            await self._refuse(error)
+            return
+        try:
+            await self._serve()
+        except GONE:
+            pass
+        except Exception as error:
+            await self._refuse(error)
+
+    def _beginning(self) -> Configuration:
+        """Raises NotReady while an engine that there is cannot be asked."""
+        text = self.runtime.require_text()
+        model = self.socket.query_params.get("model") or text.name
+        self._check_model(model)
+        hears = AudioInput() if self.runtime.listening else AudioInput(turn_detection=None)
+        if self.runtime.listening:
+            self.runtime.require_listening()
+        if not self.runtime.speech:
+            return Configuration(model=model, audio=Audio(input=hears), output_modalities=("text",))
+        voice = self.runtime.require_speech()[0].find().id
+        return Configuration(model=model, audio=Audio(input=hears)).changed({"audio": {"output": {"voice": voice}}})
+
+    async def _refuse(self, error: Exception) -> None:
+        how = errors.refusal(error)
+        self._outbox.say("error", error=described(error))
+        sending = asyncio.create_task(self._outbox.send())
+        sent = asyncio.create_task(self._outbox.sent())
+        await asyncio.wait({sending, sent}, return_when=asyncio.FIRST_COMPLETED)
+        gone = sending.done()
+        await cancel(sending, sent)
+        if not gone:
+            await self.socket.close(how.close, how.code)
+
+    async def _serve(self) -> None:
+        self._outbox.say("session.created", session=self._described())
+        tasks = [asyncio.create_task(work) for work in (self._read(), self._outbox.send())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await self._close(*tasks)
+        for task in done:
+            task.result()
+
+    async def _close(self, *tasks: asyncio.Task[None]) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+        await cancel(*tasks)
+        answers = [answer.task for answer in self._answers.values()]
+        await cancel(*answers, *self._ending, *self._transcripts.tasks())
+        await self._ear.close()
+
+    async def _read(self) -> None:
+        while (frame := await self.socket.receive())["type"] != "websocket.disconnect":
+            await self._take(frame.get("text"))
+            await self._outbox.room()
+
+    async def _take(self, frame: str | None) -> None:
+        named = None
+        try:
+            raw = events.read(frame)
+            named = raw["event_id"] if isinstance(raw.get("event_id"), str) else None
+            await self._obey(events.parse(raw))
+        except FiresideError as error:
+            metrics.refused(ROUTE, error)
+            self._outbox.say("error", error=described(error, named))
+
+    async def _obey(self, event: events.ClientEvent) -> None:
+        match event:
+            case events.SessionUpdate():
+                await self._configure(event.session)
+            case events.Append():
+                await self._append(event.audio)
+            case events.Commit():
+                self._commit_all()
+            case events.Clear():
+                self._ear.clear()
+                self._outbox.say("input_audio_buffer.cleared")
+                self._tell(Cleared())
+            case events.ItemCreate():
+                self._create(event)
+            case events.ItemRetrieve():
+                self._outbox.say("conversation.item.retrieved", item=self.items.get(event.item_id).described())
+            case events.ItemDelete():
+                self.items.remove(event.item_id)
+                self._outbox.say("conversation.item.deleted", item_id=event.item_id)
+            case events.ItemTruncate():
+                self._truncate(event)
+            case events.ResponseCreate():
+                self._ask(event.response)
+            case events.ResponseCancel():
+                self._cancel(event.response_id)
+
+    # What the client configures
+
+    async def _configure(self, change: dict[str, Any]) -> None:
+        changed = self.configuration.changed(change)
+        self._check(changed)
+        self.configuration = changed
+        if self._ear.speaking and changed.hears.turn_detection is None:
+            self._tell(Cleared())
+        await self._ear.configure(changed.hears)
+        vad = changed.hears.turn_detection
+        self.conversation.interruptible = bool(vad and vad.interrupt_response)
+        idle = vad.idle_timeout_ms if isinstance(vad, ServerVad) else None
+        self.conversation.idle = idle / 1000 if idle else None
+        self._outbox.say("session.updated", session=self._described())
+        self._wait_for_silence()
+
+    def _check(self, wanted: Configuration) -> None:
+        self._check_model(wanted.model, "session.model")
+        if not wanted.speaks:
+            return
+        if not self.runtime.speech:
+            raise Refused(
+                "invalid_value", "this server has no speech engine: expected output_modalities text.", param="session.output_modalities"
+            )
+        try:
+            self.runtime.require_speech()[0].find(wanted.audio.output.voice)
+        except UnknownVoice as error:
+            error.param = "session.audio.output.voice"
+            raise
+
+    def _check_model(self, name: str, param: str = "model") -> None:
+        aliases = self.runtime.settings.aliases
+        known = (self.runtime.require_text().name, *aliases.realtime, *aliases.text)
+        if name not in known:
+            raise UnknownModel(f"The model `{name}` does not exist: expected one of {', '.join(known)}.", param=param)
+
+    def _described(self) -> dict[str, Any]:
+        return {"id": self._id, "object": "realtime.session", **self.configuration.model_dump()}
+
+    # What is heard
+
+    async def _append(self, audio: str) -> None:
+        self.runtime.require_listening()
+        data = unpacked(audio)
+        self._ear.check_room(len(data))
+        try:
+            async with aclosing(self._ear.hear(data)) as activities:
+                async for activity in activities:
+                    self._follow(activity)
+        except FiresideError:  # its detector is lost, and with it the turn
+            await self._ear.close()
+            self._tell(Cleared())
+            raise
+
+    def _follow(self, activity: Activity) -> None:
+        if isinstance(activity, Started):
+            self._turn = new_id("item")
+            self._outbox.say("input_audio_buffer.speech_started", audio_start_ms=_ms(self._ear.begin), item_id=self._turn)
+        self._tell(activity)
+        if isinstance(activity, Stopped):
+            self._outbox.say("input_audio_buffer.speech_stopped", audio_end_ms=_ms(self._ear.told), item_id=self._turn)
+            vad = self.configuration.hears.turn_detection
+            self._commit(self._ear.turn(), self._ear.take_guess(), answer=bool(vad and vad.create_response))
+
+    def _commit_all(self) -> None:
+        self.runtime.require_listening()
+        if not self._ear.speaking:
+            self._turn = ""
+        samples = self._ear.all()
+        if len(samples) < SHORTEST_TURN * LISTENING_RATE:
+            self._tell(Cleared())
+            came = 1000 * len(samples) / LISTENING_RATE
+            told = f"the input audio buffer has {came:.0f} ms of audio: at least {1000 * SHORTEST_TURN:.0f} ms make a turn."
+            raise Refused("input_audio_buffer_commit_empty", told)
+        self._commit(samples, None, answer=False)
+
+    def _commit(self, samples: Heard, guess: Writing | None, *, answer: bool) -> None:
+        entry = Entry(Said(self._turn or new_id("item"), "user"), [{"type": "input_audio", "transcript": None}])
+        self._turn = ""
+        previous = self.items.add(entry)
+        self._outbox.say("input_audio_buffer.committed", previous_item_id=previous, item_id=entry.item.id)
+        self._tell_item(entry, previous)
+        self._tell(Committed(answer))
+        self._write_down(entry, 0, samples, guess)
+
+    def _write_down(self, entry: Entry, place: int, samples: Heard, guess: Writing | None = None) -> None:
+        try:
+            writing = guess or self._ear.write_down(samples)
+        except FiresideError:
+            self._tell(Transcribed(False))
+            raise
+        self._transcripts.begin(entry, place, writing, told=self.configuration.hears.transcription is not None)
+
+    # The conversation's items
+
+    def _create(self, event: events.ItemCreate) -> None:
+        entry = read(event.item, "item")
+        sounds = entry.sounds()
+        if sounds:
+            self.runtime.require_listening()
+        heard = {place: self._decoded(entry.parts[place]["audio"], place) for place in sounds}
+        previous = self.items.add(entry, event.previous_item_id)
+        self._tell_item(entry, previous)
+        for place, samples in heard.items():
+            self._tell(Committed(answer=False))
+            self._write_down(entry, place, samples)
+
+    def _decoded(self, audio: str, place: int) -> Heard:
+        decoder, buffer = Decoder(self.configuration.hears.format.type), []
+        buffer.append(decoder.decode(unpacked(audio, f"item.content.{place}.audio")))
+        buffer.append(decoder.flush())
+        return np.concatenate(buffer)
+
+    def _tell_item(self, entry: Entry, previous: str | None) -> None:
+        for kind in ("added", "done"):
+            self._outbox.say(f"conversation.item.{kind}", previous_item_id=previous, item=entry.described())
+
+    def _truncate(self, event: events.ItemTruncate) -> None:
+        item = self.items.get(event.item_id).item
+        if not isinstance(item, Said) or item.spoken is None:
+            raise Refused("invalid_value", f"item {event.item_id!r} is no answer that was spoken: it has no audio to cut.", param="item_id")
+        made = 1000 * item.spoken.seconds
+        if event.audio_end_ms > made + 1:
+            told = f"audio_end_ms is {event.audio_end_ms}: item {event.item_id!r} has {made:.0f} ms of audio."
+            raise Refused("invalid_value", told, param="audio_end_ms")
+        item.cut(event.audio_end_ms / 1000)
+        self._outbox.say(
+            "conversation.item.truncated", item_id=event.item_id, content_index=event.content_index, audio_end_ms=event.audio_end_ms
+        )
+        if self._last and self._last.message and self._last.message.said is item:
+            self._tell(Silenced())
+
+    # Answers
+
+    def _ask(self, wanted: events.ResponseOptions | None) -> None:
+        plan = planned(self.configuration, wanted, self.items)
+        self._check(plan.configuration)
+        if not plan.conversing:
+            if len(self._answers) > MOST_BESIDE:
+                raise Overloaded(f"{MOST_BESIDE} responses are in the making: wait until one of them is done.")
+            self._begin(plan)
+            return
+        if self.conversation.making and self._last:
+            told = f"the conversation has a response in the making, {self._last.id}: wait until it is done, or cancel it."
+            raise Refused("conversation_already_has_active_response", told)
+        self._plan = plan
+        self._tell(Asked())
+
+    def _cancel(self, response_id: str | None) -> None:
+        named = self._answers.get(response_id) if response_id else self._last if self.conversation.making else None
+        if named is None:
+            what = f"response {response_id!r} is not" if response_id else "there is no response"
+            raise Refused("response_cancel_not_active", f"{what} in the making.", param="response_id" if response_id else None)
+        if named.plan.conversing:
+            self._tell(Cancelled())
+        else:
+            self._stop(named, "client_cancelled")
+
+    def _begin(self, plan: Plan) -> Answer:
+        answer = Answer(self._around, plan)
+        self._answers[answer.id] = answer
+        return answer
+
+    def _stop(self, answer: Answer, reason: str) -> None:
+        self._answers.pop(answer.id, None)
+        self._ending.add(answer.task)
+        answer.task.add_done_callback(self._ending.discard)
+        answer.interrupt(reason)
+
+    def _made(self, answer: Answer) -> None:
+        self._answers.pop(answer.id, None)
+        if answer.plan.conversing:
+            self._tell(Made())
+
+    # Whose turn it is
+
+    def _tell(self, event: Event) -> None:
+        for action in self.conversation.tell(event, self._clock()):
+            self._act(action)
+        self._wait_for_silence()
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Begin():
+                plan, self._plan = self._plan or Plan(self.configuration), None
+                self._last = self._begin(plan)
+            case Interrupt() if self._last:
+                if action.making:
+                    self._stop(self._last, "turn_detected" if action.by_user else "client_cancelled")
+                self._last.cut(action.heard)
+            case Duck() if self._ducking:
+                self._outbox.say("fireside.speech.suspected", audio_start_ms=_ms(self._ear.begin))
+            case Unduck() if self._ducking:
+                self._outbox.say("fireside.speech.dismissed", audio_end_ms=_ms(self._ear.told))
+            case Prompt():
+                self._prompt()
+
+    def _prompt(self) -> None:
+        """The silence is an item of its own, so that the model knows what it is to answer."""
+        entry = Entry(Said(new_id("item"), "user", SILENCE), [{"type": "input_audio", "transcript": None}])
+        idle = self.conversation.idle or 0.0
+        end = self._ear.now
+        self._outbox.say(
+            "input_audio_buffer.timeout_triggered",
+            item_id=entry.item.id,
+            audio_start_ms=_ms(max(0.0, end - idle)),
+            audio_end_ms=_ms(end),
+        )
+        previous = self.items.add(entry)
+        self._outbox.say("input_audio_buffer.committed", previous_item_id=previous, item_id=entry.item.id)
+        self._tell_item(entry, previous)
+
+    def _wait_for_silence(self) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+            self._alarm = None
+        if (at := self.conversation.wakes_at) is not None:
+            delay = max(0.0, at - self._clock())
+            self._alarm = asyncio.get_running_loop().call_later(delay, self._tell, Tick())
+
+
+def _ms(seconds: float) -> int:
+    return round(1000 * seconds)
