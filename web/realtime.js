@@ -124,7 +124,10 @@ export class Realtime extends EventTarget {
     "response.output_audio_transcript.delta": ({item_id, delta}) => this.#line(item_id, "fireside", delta, false),
     "response.output_audio_transcript.done": ({item_id, transcript}) => this.#whole(item_id, "fireside", transcript),
     "response.done": ({response}) => this.#done(response),
-    error: ({error}) => this.#tell("problem", error.message),
+    // What is left of an answer is what was heard of it: the server knows the words.
+    "conversation.item.truncated": ({item_id}) => this.#send({type: "conversation.item.retrieve", item_id}),
+    "conversation.item.retrieved": ({item}) => this.#left(item),
+    error: ({error}) => this.#fault(error),
   };
 
   #spoken() {
@@ -161,6 +164,17 @@ export class Realtime extends EventTarget {
   #rest() {
     if (this.#answering && this.state === "speaking") this.#become("thinking");
     else if (!this.#answering && this.state !== "hearing" && this.live) this.#become("listening");
+  }
+
+  #left({id, content}) {
+    const transcript = content?.[0]?.transcript;
+    if (this.#lines.has(id) && typeof transcript === "string") this.#write(id, {text: transcript});
+  }
+
+  #fault({code, message}) {
+    if (code === "response_cancel_not_active") return; // it has just ended by itself
+    this.#tell("problem", message);
+    if (this.state === "thinking") this.#rest();
   }
 
   /** Silence, and the server is told how much of the answer was heard. */

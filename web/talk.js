@@ -151,7 +151,7 @@ export class Talk {
     const list = find("#transcript");
     const known = list.querySelector(`[data-item="${CSS.escape(id)}"]`);
     const line = known ?? make(`li.${who}`, {"data-item": id}, make("b", {}, who === "you" ? "You" : "Fireside"), make("p"));
-    line.querySelector("p").textContent = text || "…";
+    line.querySelector("p").textContent = text || (cut ? "" : "…");
     line.classList.toggle("growing", !final);
     line.classList.toggle("cut", cut);
     if (cut && !line.querySelector("small")) line.append(make("small", {}, "interrupted"));

@@ -4,7 +4,7 @@ import {Markdown} from "/web/markdown.js";
 import {Framer, RATE, bytes, floats, fromBase64, toBase64} from "/web/pcm.js";
 import {Player} from "/web/player.js";
 import {Resampler} from "/web/resampler.js";
-import {refusal} from "/web/server.js";
+import {key, refusal, socket} from "/web/server.js";
 import {EventReader} from "/web/sse.js";
 import {Timeline} from "/web/timeline.js";
 import {chances, cut, equal, near} from "./check.js";
@@ -154,4 +154,23 @@ export function refusals_are_told_with_advice() {
   equal(refusal(401, {error: {message: "No key."}}).message, "No key. Enter the API key of this server in the settings.");
   equal(refusal(503, {error: {message: "Full.", code: "overloaded"}}, "5").message, "Full. Try again in 5 s.");
   equal(refusal(502, null).message, "The server answered with status 502.");
+}
+
+/** As OpenAI's browser clients do. */
+export function a_socket_carries_the_key_as_a_protocol() {
+  const real = globalThis.WebSocket;
+  globalThis.WebSocket = class {
+    constructor(url, protocols) {
+      Object.assign(this, {url: String(url), protocols});
+    }
+  };
+  try {
+    equal(socket("v1/realtime?model=m").protocols, ["realtime"]);
+    key.set("sk-mine");
+    equal(socket("v1/realtime").protocols, ["realtime", "openai-insecure-api-key.sk-mine"]);
+    equal(socket("v1/realtime").url, `ws://${location.host}/v1/realtime`);
+  } finally {
+    key.set("");
+    globalThis.WebSocket = real;
+  }
 }
