@@ -104,6 +104,7 @@ def test_a_whole_turn_by_keyboard_alone(page: Page, server: Server) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
     while focused(page) != "Your message":
         page.keyboard.press("Tab")
     page.keyboard.type("Hello.")

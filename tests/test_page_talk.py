@@ -106,8 +106,8 @@ def test_the_microphone_travels_as_24_khz(talked: tuple[Page, Events]) -> None:
     assert "ducking=true" in talked[1].url
 
 
-def test_leaving_the_screen_ends_the_conversation(talked: tuple[Page, Events], server: Server) -> None:
-    page, events = talked
+def test_leaving_the_screen_ends_the_conversation(talked: tuple[Page, Events]) -> None:
+    page, _ = talked
     page.get_by_role("link", name="Chat").click()
     page.get_by_role("link", name="Talk").click()
     expect(page.get_by_role("button", name="Start talking")).to_be_visible()

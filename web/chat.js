@@ -67,7 +67,7 @@ export class Chat {
 
   #set(controller) {
     this.#writing = controller;
-    this.log.setAttribute("aria-busy", Boolean(controller));
+    this.log.parentElement.setAttribute("aria-busy", Boolean(controller));
     this.button.replaceChildren(icon(controller ? "stop" : "send"));
     this.button.setAttribute("aria-label", controller ? "Stop the answer" : "Send");
   }

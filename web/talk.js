@@ -156,8 +156,8 @@ export class Talk {
     line.classList.toggle("cut", cut);
     if (cut && !line.querySelector("small")) line.append(make("small", {}, "interrupted"));
     if (!known) list.append(line);
-    list.setAttribute("aria-busy", !final);
-    list.parentElement.scrollTop = list.parentElement.scrollHeight;
+    list.parentElement.setAttribute("aria-busy", !final);
+    find("#talk .transcript").scrollTop = list.offsetHeight;
   }
 
   #problem(words) {
