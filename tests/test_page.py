@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from api import page
+from tests.browsing import chromium
 from tests.servers import ROOT, Server
 
 SOURCES = sorted(path for path in (ROOT / "web").glob("**/*") if path.suffix in page.TYPES)
@@ -56,8 +57,9 @@ def test_the_page_asks_no_other_server_for_anything() -> None:
     }
 
 
-def test_the_status_tells_what_runs_and_what_it_takes(server: Server) -> None:
-    status = server.get("/v1/status").json()
-    text = status["engines"]["text"]
-    assert (text["kind"], text["name"], text["state"], text["running"], text["waiting"]) == ("text", "mock-text", "ready", 0, 0)
-    assert 10 << 20 < status["machine"]["memory"]["used"] < status["machine"]["memory"]["total"]
+@pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
+def test_without_chromium_its_tests_are_skipped_but_not_on_ci(monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[Exception]) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="apt-get install chromium"):
+        chromium()

@@ -67,6 +67,8 @@ def test_nothing_is_wider_than_the_screen(browser: Any, server: Server, width: i
             expect(page.locator(f"#{screen}")).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth") == width
             assert page.evaluate("document.querySelector('main').scrollWidth") <= width
+        page.get_by_role("button", name="Settings").click()
+        assert page.evaluate("(({scrollWidth, clientWidth}) => scrollWidth - clientWidth)(document.querySelector('dialog'))") == 0
 
 
 def focused(page: Page) -> str:

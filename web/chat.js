@@ -148,7 +148,8 @@ class Answer {
     if (!delta.content) return;
     this.#time();
     this.text += delta.content;
-    this.#drawing ||= requestAnimationFrame(() => this.#draw());
+    // Not at the next frame: a page that is not seen has none, and may be heard.
+    this.#drawing ||= setTimeout(() => this.#draw(), 33);
   }
 
   #time() {
@@ -179,7 +180,7 @@ class Answer {
   }
 
   end(player, stopped) {
-    cancelAnimationFrame(this.#drawing);
+    clearTimeout(this.#drawing);
     this.#draw();
     const rest = this.markdown.finish();
     if (stopped) this.reader?.stop();

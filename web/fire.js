@@ -136,7 +136,7 @@ export class Fire {
 
 function shade(paint, x, y, radius, t) {
   const [red, green, blue] = colour(t);
-  const alpha = 0.26 * (1 - t) ** 0.7;
+  const alpha = 0.17 * (1 - t) ** 0.7;
   const light = paint.createRadialGradient(x, y, 0, x, y, radius);
   light.addColorStop(0, `rgb(${red} ${green} ${blue} / ${alpha})`);
   light.addColorStop(1, `rgb(${red} ${green} ${blue} / 0)`);

@@ -6,11 +6,11 @@ import {ask} from "./server.js";
 import {session} from "./session.js";
 import {pieces} from "./sse.js";
 
-/** Plays `wanted` (OpenAI's request) as the utterance `id`; returns once all of it has come. Raises Refused. */
+/** Plays `wanted` (OpenAI's request) as the utterance `id`; returns once all of it has come. Without a model: whichever has the voice. Raises Refused. */
 export async function speak(player, id, wanted, signal) {
   const voice = chosen.voice ? {voice: chosen.voice} : {};
   const began = performance.now();
-  const response = await ask("v1/audio/speech", {body: {model: "tts-1", ...voice, ...wanted, response_format: "pcm"}, signal});
+  const response = await ask("v1/audio/speech", {body: {model: "", ...voice, ...wanted, response_format: "pcm"}, signal});
   await player.wake();
   const framer = new Framer();
   let first = true;
