@@ -1,6 +1,6 @@
 // The chat: questions, and answers as they are written.
 
-import {find, icon, make} from "./dom.js";
+import {ember, find, icon, make, problem} from "./dom.js";
 import {Markdown, told} from "./markdown.js";
 import {chosen} from "./preferences.js";
 import {milliseconds, perSecond, session} from "./session.js";
@@ -136,7 +136,7 @@ class Answer {
   constructor(log, reader) {
     this.reader = reader;
     this.prose = make("div.prose");
-    this.item = make("li.answer.writing", {}, make("span.unheard", {}, "Fireside: "), make("span.ember", {"aria-hidden": "true"}), this.prose);
+    this.item = make("li.answer.writing", {}, make("span.unheard", {}, "Fireside: "), ember(), this.prose);
     this.markdown = new Markdown(this.prose);
     log.append(this.item);
   }
@@ -176,7 +176,7 @@ class Answer {
   }
 
   fail(message) {
-    this.item.append(make("p.problem", {role: "alert"}, icon("alert"), make("span", {}, message)));
+    this.item.append(make("p.problem", {role: "alert"}, problem(message)));
   }
 
   end(player, stopped) {
@@ -192,7 +192,8 @@ class Answer {
 
   #foot(player, stopped) {
     const copying = make("button.quiet", {type: "button", onclick: () => told(copying, this.text)}, icon("copy"), "Copy");
-    const reading = make("button.quiet", {type: "button", onclick: () => new Reader(player).readAll(this.text)}, icon("sound"), "Read aloud");
+    const read = () => new Reader(player).readAll(this.text);
+    const reading = make("button.quiet", {type: "button", onclick: read}, icon("sound"), "Read aloud");
     return make("div.foot", {}, copying, reading, make("span.measured", {}, this.#measured(stopped)));
   }
 

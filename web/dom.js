@@ -28,6 +28,12 @@ export function icon(name) {
   return svg;
 }
 
+/** The sign of an engine or an answer: lit, smouldering or cold by the styles. */
+export const ember = () => make("span.ember", {"aria-hidden": "true"});
+
+/** What went wrong, in words: the inside of an element that shows it. */
+export const problem = (words) => [icon("alert"), make("span", {}, words)];
+
 export const find = (selector, within = document) => within.querySelector(selector);
 
 /** Puts text on the clipboard, on a page without https too, where there is no other way than the old one. */

@@ -1,6 +1,6 @@
 // What was measured here, and what the engines and the machine are doing.
 
-import {find, make} from "./dom.js";
+import {ember, find, make} from "./dom.js";
 import {milliseconds, perSecond, session} from "./session.js";
 import {nameOf} from "./status.js";
 
@@ -43,7 +43,8 @@ export class Figures {
 
 function gauge(title, series, form, hint) {
   const note = series.values.length ? `median ${form(series.median)} of ${series.values.length}` : hint;
-  return make("div.gauge", {}, make("h2", {}, title), make("p.value", {}, form(series.last)), spark(series.values), make("p.hint", {}, note));
+  const value = make("p.value", {}, form(series.last));
+  return make("div.gauge", {}, make("h2", {}, title), value, spark(series.values), make("p.hint", {}, note));
 }
 
 /** Bars of what was measured, the newest at the right. */
@@ -58,15 +59,17 @@ function spark(values) {
 }
 
 function engine({kind, name, state, detail, running, waiting}) {
-  const title = make("h3", {}, make("span.ember", {"aria-hidden": "true"}), nameOf(kind), make("small", {}, state));
+  const title = make("h3", {}, ember(), nameOf(kind), make("small", {}, state));
   const load = make("dl", {}, pair("Running", running), pair("Waiting", waiting));
-  return make("li.card.engine", {"data-state": state}, title, make("p.name", {}, name), load, detail === state ? null : make("p.detail", {}, detail));
+  const more = detail === state ? null : make("p.detail", {}, detail);
+  return make("li.card.engine", {"data-state": state}, title, make("p.name", {}, name), load, more);
 }
 
 const pair = (term, value) => make("div", {}, make("dt", {}, term), make("dd", {}, String(value)));
 
 function meters({memory, gpus}) {
-  return [...gpus.map(({name, used, total}) => meter(name, used, total)), meter("Memory of the server’s processes", memory.used, memory.total)];
+  const cards = gpus.map(({name, used, total}) => meter(name, used, total));
+  return [...cards, meter("Memory of the server’s processes", memory.used, memory.total)];
 }
 
 function meter(name, used, total) {

@@ -118,7 +118,8 @@ export class Fire {
     const middle = Math.random() + Math.random() - 1;
     const reach = (height + 0.4 * this.#level) * (1 - 0.75 * Math.abs(middle) ** 1.3);
     const life = 0.9 + 0.9 * Math.random();
-    return {age: 0, life, middle, reach: reach * (0.7 + 0.6 * Math.random()), drift: drift * (Math.random() - 0.5), size: 0.075 + 0.085 * Math.random()};
+    const size = 0.075 + 0.085 * Math.random();
+    return {age: 0, life, middle, size, reach: reach * (0.7 + 0.6 * Math.random()), drift: drift * (Math.random() - 0.5)};
   }
 
   #draw({age, life, middle, reach, drift, size}) {

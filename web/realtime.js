@@ -4,6 +4,7 @@ import {bytes, floats, fromBase64, toBase64} from "./pcm.js";
 import {socket} from "./server.js";
 
 const TURNS = {type: "server_vad", create_response: true, interrupt_response: true};
+const LOST = "The connection to the server was lost, or the server has no conversation to offer.";
 const CLOSED = {1013: "The server has no room for a conversation now, or is still loading.", 1012: "The server is being restarted."};
 
 /**
@@ -47,7 +48,7 @@ export class Realtime extends EventTarget {
   }
 
   #closed(code, reason) {
-    if (code !== 1000) this.#tell("problem", reason || CLOSED[code] || "The connection to the server was lost, or the server has no conversation to offer.");
+    if (code !== 1000) this.#tell("problem", reason || CLOSED[code] || LOST);
     this.#end();
   }
 
@@ -117,7 +118,8 @@ export class Realtime extends EventTarget {
     "conversation.item.added": ({item}) => item.role === "user" && this.#line(item.id, "you", "", false),
     "conversation.item.input_audio_transcription.delta": ({item_id, delta}) => this.#line(item_id, "you", delta, false),
     "conversation.item.input_audio_transcription.completed": ({item_id, transcript}) => this.#whole(item_id, "you", transcript),
-    "conversation.item.input_audio_transcription.failed": ({item_id, error}) => this.#whole(item_id, "you", `(not understood: ${error.message})`),
+    "conversation.item.input_audio_transcription.failed": ({item_id, error}) =>
+      this.#whole(item_id, "you", `(not understood: ${error.message})`),
     "response.created": () => this.#begin(),
     "response.output_audio.delta": ({item_id, delta}) => this.#play(item_id, delta),
     "response.output_audio.done": ({item_id}) => this.player.close(item_id),

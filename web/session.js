@@ -22,5 +22,9 @@ class Series {
 
 export const session = Object.assign(new EventTarget(), {ttft: new Series(), ttfa: new Series(), pace: new Series()});
 
-export const milliseconds = (seconds) => (seconds === undefined ? "–" : seconds < 10 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`);
+export function milliseconds(seconds) {
+  if (seconds === undefined) return "–";
+  return seconds < 10 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`;
+}
+
 export const perSecond = (tokens) => (tokens === undefined ? "–" : tokens < 10 ? tokens.toFixed(1) : String(Math.round(tokens)));

@@ -6,7 +6,10 @@ import {ask} from "./server.js";
 import {session} from "./session.js";
 import {pieces} from "./sse.js";
 
-/** Plays `wanted` (OpenAI's request) as the utterance `id`; returns once all of it has come. Without a model: whichever has the voice. Raises Refused. */
+/**
+ * Plays `wanted` (OpenAI's request) as the utterance `id`; returns once all of it has come.
+ * Without a model: whichever has the voice. Raises Refused.
+ */
 export async function speak(player, id, wanted, signal) {
   const voice = chosen.voice ? {voice: chosen.voice} : {};
   const began = performance.now();

@@ -1,6 +1,6 @@
 // What the engines of this server are doing, asked every second or so while the page is seen.
 
-import {find, icon, make} from "./dom.js";
+import {ember, find, make, problem} from "./dom.js";
 import {ask} from "./server.js";
 
 const EVERY = 1500;
@@ -29,9 +29,8 @@ export class Status extends EventTarget {
   }
 
   #show(engines) {
-    const lines = engines.map(({kind, state}) =>
-      make("li", {"data-state": state}, make("span.ember", {"aria-hidden": "true"}), make("span", {}, nameOf(kind)), make("small", {}, state)));
-    if (changed(find("#engines"), engines)) find("#engines").replaceChildren(...lines);
+    const line = ({kind, state}) => make("li", {"data-state": state}, ember(), make("span", {}, nameOf(kind)), make("small", {}, state));
+    if (changed(find("#engines"), engines)) find("#engines").replaceChildren(...engines.map(line));
     const loading = engines.filter(({state}) => state === "loading");
     const lost = engines.filter(({state}) => state !== "loading" && state !== "ready");
     if (lost.length) this.#notice("failed", lost.map(failure).join(" "));
@@ -44,7 +43,8 @@ export class Status extends EventTarget {
     if (notice.dataset.text === text) return;
     notice.dataset.text = text;
     notice.dataset.state = state;
-    notice.replaceChildren(...(text ? [state === "failed" ? icon("alert") : make("span.ember", {"aria-hidden": "true"}), make("span", {}, text)] : []));
+    const shown = state === "failed" ? problem(text) : [ember(), make("span", {}, text)];
+    notice.replaceChildren(...(text ? shown : []));
   }
 }
 

@@ -1,6 +1,6 @@
 // The talk: the fire, the state of the conversation in words, and what was said.
 
-import {find, icon, make} from "./dom.js";
+import {find, icon, make, problem} from "./dom.js";
 import {Fire} from "./fire.js";
 import {Microphone} from "./microphone.js";
 import {chosen} from "./preferences.js";
@@ -161,7 +161,7 @@ export class Talk {
   }
 
   #problem(words) {
-    find("#talk-problem").replaceChildren(...(words ? [icon("alert"), make("span", {}, words)] : []));
+    find("#talk-problem").replaceChildren(...(words ? problem(words) : []));
   }
 
   /** How high the fire burns, 0 to 1, and in which mood. */

@@ -1,6 +1,6 @@
 // The voices of this server, to be heard.
 
-import {find, icon, make} from "./dom.js";
+import {find, icon, make, problem} from "./dom.js";
 import {choose, chosen} from "./preferences.js";
 import {ask} from "./server.js";
 import {speak} from "./speech.js";
@@ -10,6 +10,7 @@ const languages = new Intl.DisplayNames(["en"], {type: "language"});
 export class Voices {
   #voices = [];
   #speaking = null; // {id, controller}
+  #opened = false;
 
   constructor(player, status) {
     this.player = player;
@@ -18,10 +19,8 @@ export class Voices {
     find("#voice-speed").oninput = ({target}) => (find("#voice-speed-shown").textContent = Number(target.value).toFixed(2));
     player.addEventListener("end", () => this.#ended());
     player.addEventListener("flushed", () => this.#speaking?.controller.abort());
-    status.addEventListener("change", () => this.#opened && !this.#voices.length && status.now?.engines.speech?.state === "ready" && this.open());
+    status.addEventListener("change", () => this.#missing(status.now) && this.open());
   }
-
-  #opened = false;
 
   async open() {
     this.#opened = true;
@@ -29,12 +28,17 @@ export class Voices {
       this.#voices = (await ask("v1/audio/voices").then((answer) => answer.json())).data;
       this.#show();
     } catch (error) {
-      this.list.replaceChildren(make("li.problem", {role: "alert"}, icon("alert"), make("span", {}, error.message)));
+      this.list.replaceChildren(make("li.problem", {role: "alert"}, problem(error.message)));
     }
   }
 
   close() {
     this.#opened = false;
+  }
+
+  /** Whether there are voices now, other than when this was opened. */
+  #missing(now) {
+    return this.#opened && !this.#voices.length && now?.engines.speech?.state === "ready";
   }
 
   #show() {
@@ -107,7 +111,8 @@ export class Voices {
   }
 
   #fail(voice, message) {
-    this.list.querySelector(`[data-voice="${CSS.escape(voice.id)}"]`)?.append(make("p.problem", {role: "alert"}, icon("alert"), make("span", {}, message)));
+    const card = this.list.querySelector(`[data-voice="${CSS.escape(voice.id)}"]`);
+    card?.append(make("p.problem", {role: "alert"}, problem(message)));
   }
 }
 
