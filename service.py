@@ -20,8 +20,8 @@ from models import loader
 
 settings = configuration.load()
 loader.quiet()
-text, speech = loader.hosts(settings)
-runtime = Runtime(settings, text=text, speech=speech)
+hosts = loader.hosts(settings)
+runtime = Runtime(settings, text=hosts.text, speech=hosts.speech, listening=hosts.listening)
 app = create_app(runtime)
 # BentoML shows warnings only, other than its own loggers'.
 for ours in ("api", "models", "voice"):

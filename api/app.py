@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from api import errors, models, page, socket, speech, speech_stream, status, stream_input, text
+from api import errors, models, page, socket, speech, speech_stream, status, stream_input, text, transcriptions
 from api.realtime import route as realtime
 from api.runtime import Runtime
 
@@ -21,6 +21,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         app.include_router(socket.router(runtime))
         app.include_router(speech_stream.router(runtime))
         app.include_router(stream_input.router(runtime))
+    app.include_router(transcriptions.router(runtime))
     if runtime.text:
         app.include_router(realtime.router(runtime))
         app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)

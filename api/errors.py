@@ -34,6 +34,7 @@ class Refusal:
 # First match wins: leaves before branches.
 _REFUSALS: tuple[tuple[type[BaseException], Refusal], ...] = (
     (errors.ContextTooLong, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", "context_length_exceeded", 1007)),
+    (errors.TooLarge, Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "invalid_request_error", "request_too_large", 1009)),
     (errors.UnknownModel, Refusal(HTTPStatus.NOT_FOUND, "invalid_request_error", "model_not_found", 1007)),
     (errors.UnknownVoice, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", "voice_not_found", 1007)),
     (errors.InvalidInput, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", None, 1007)),

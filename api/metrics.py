@@ -41,6 +41,7 @@ ttfa = Histogram("fireside_ttfa_seconds", "Time to first audio: from the text to
 rtf = Histogram(
     "fireside_rtf", "Real-time factor: a sentence's share of the speech engine's time, in seconds per second of its audio", buckets=_RATIOS
 )
+heard_seconds = Counter("fireside_heard_seconds_total", "Seconds of audio written down for clients", ["route"])
 audio_seconds = Counter("fireside_audio_seconds_total", "Seconds of audio made for clients", ["route"])
 
 
@@ -203,8 +204,12 @@ class EngineGauges(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         ready = GaugeMetricFamily("fireside_engine_ready", "1 when the engine is loaded, warm and alive", labels=["engine"])
-        running = GaugeMetricFamily("fireside_running", "Requests (text) or sentences (speech) in the engine", labels=["engine"])
-        waiting = GaugeMetricFamily("fireside_waiting", "Requests (text) or sentences (speech) waiting for the engine", labels=["engine"])
+        running = GaugeMetricFamily(
+            "fireside_running", "Requests (text), sentences (speech) or recordings (listening) in the engine", labels=["engine"]
+        )
+        waiting = GaugeMetricFamily(
+            "fireside_waiting", "Requests (text), sentences (speech) or recordings (listening) that wait for it", labels=["engine"]
+        )
         for kind, is_ready, load in self.runtime.loads():
             ready.add_metric([kind], float(is_ready))
             running.add_metric([kind], load.running)

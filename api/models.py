@@ -1,8 +1,9 @@
-"""GET /v1/models: everything this server answers for, text and speech."""
+"""GET /v1/models: everything this server answers for: text, speech and listening."""
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter
@@ -31,12 +32,14 @@ def router(runtime: Runtime) -> APIRouter:
 
 
 def _models(runtime: Runtime, born: int) -> list[dict[str, Any]]:
-    text = [_entry(runtime.text.engine.name, "text", runtime.settings.aliases.text, born)] if runtime.text else []
-    try:
+    """Text has its name from the beginning; what speaks and listens is known once it is loaded."""
+    models = [_entry(runtime.text.engine.name, "text", runtime.settings.aliases.text, born)] if runtime.text else []
+    with suppress(NotReady):
         catalog, _ = runtime.require_speech()
-    except NotReady:
-        return text
-    return text + [_entry(name, "speech", catalog.aliases_of(name), born) for name in catalog.models()]
+        models += [_entry(name, "speech", catalog.aliases_of(name), born) for name in catalog.models()]
+    with suppress(NotReady):
+        models.append(_entry(runtime.require_listening().model, "listening", runtime.settings.aliases.listening, born))
+    return models
 
 
 def _entry(name: str, kind: str, aliases: tuple[str, ...], born: int) -> dict[str, Any]:

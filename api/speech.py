@@ -17,7 +17,7 @@ from api import errors, metrics
 from api.metrics import SpokenTimeline
 from api.runtime import Runtime
 from api.sound import Sound, encoded, word
-from api.streaming import Stream
+from api.streaming import AS_IT_COMES, Stream
 from api.utterance import Delivery, check_language, check_text, check_words, utter
 from models.base import Scope, Voice
 from models.errors import InvalidInput
@@ -25,8 +25,6 @@ from voice.encode import CONTENT_TYPES, Format, ThreadedEncoder
 
 ROUTE = "/v1/audio/speech"
 EVENT_TYPES = {"sse": "text/event-stream", "jsonl": "application/x-ndjson"}
-# nginx would gather events before it passes them on.
-AS_IT_COMES = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 TOKENS_PER_SECOND = 20
 """OpenAI's models count audio that they make by tokens of 50 ms."""
 

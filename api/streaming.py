@@ -14,6 +14,8 @@ from api import errors
 from models.base import Receive, Scope, Send
 
 T = TypeVar("T")
+# nginx would gather events before it passes them on.
+AS_IT_COMES = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 GONE = (WebSocketDisconnect, WebSocketDisconnected)
 """What a send to a socket raises whose client has left: at first, and from then on."""
 

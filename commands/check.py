@@ -54,7 +54,7 @@ def memory_plan(settings: Settings, gpus: tuple[devices.GPU, ...]) -> str:
     if not share:
         return "text: as text.args sets it"
     room = int(share["gpu_memory_utilization"] * gpus[0].total)
-    return f"speech loads first; text gets what is then free less {settings.memory.margin_gib:g} GiB: at most {gib(room)} now"
+    return f"speech and listening load first; text gets what is then free less {settings.memory.margin_gib:g} GiB: at most {gib(room)} now"
 
 
 def describe_weights(states: tuple[weights.State, ...]) -> Iterator[str]:
@@ -90,6 +90,11 @@ def _engine_faults(settings: Settings, gpu: bool) -> Iterator[str]:
             yield "speech.engine is coqui, which is not installed here: install requirements/gpu.txt, or cpu.txt without a GPU"
         if settings.speech.device == "cuda" and not gpu:
             yield "speech.device is cuda, and no GPU was found: check the driver with nvidia-smi, or set it to auto"
+    if settings.listening.engine == "whisper":
+        if missing := [name for name in ("faster_whisper", "silero_vad") if importlib.util.find_spec(name) is None]:
+            yield f"listening.engine is whisper, and {' and '.join(missing)} not installed here: install requirements/gpu.txt, or cpu.txt"
+        if settings.listening.device == "cuda" and not gpu:
+            yield "listening.device is cuda, and no GPU was found: check the driver with nvidia-smi, or set it to auto"
 
 
 def _argument_fault(text: Text) -> str:

@@ -84,7 +84,7 @@ class Sink(Protocol):
 async def engine_of(settings: Settings, manner: Manner, *, hurry: bool = True) -> AsyncGenerator[Speaker, None]:
     """The profile's speech engine, loaded for this and ended with it; text is not loaded. `hurry`: somebody waits for the first sound."""
     quiet()
-    _, host = hosts(settings.model_copy(update={"text": settings.text.model_copy(update={"engine": "none"})}))
+    _, host, _ = hosts(settings.model_copy(update={"text": settings.text.model_copy(update={"engine": "none"})}))
     if host is None:
         raise SettingsError("this profile has no speech: speech.engine is none; choose another with --profile, or use a --server")
     engine, speech, aliases = host.engine, settings.speech, settings.aliases

@@ -9,10 +9,11 @@ from models import loader, terms
 from models.errors import TermsNotAgreed, WeightsError
 from models.imports.coqui import Agree, CoquiBuilder, disagree
 from models.imports.hub import HubBuilder
+from models.imports.joined import JoinedBuilder
 from models.imports.package import from_package
 from models.manifest import Kind, StoredModel
 from models.store import Builder, Store, check_origin, coqui_slug, name_of
-from settings import CoquiName, Hub, Origin, Package, Settings, load, profiles
+from settings import CoquiName, Files, Hub, Origin, Package, Settings, load, profiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ def store_of(settings: Settings) -> Store:
 def needs(settings: Settings) -> tuple[Need, ...]:
     text = (Need(settings.text.model, "text", "text.model"),) if settings.text.engine == "vllm" else ()
     speech = tuple(Need(model, "speech", "speech.models") for model in settings.speech.models) if settings.speech.engine == "coqui" else ()
-    return text + speech
+    listening = (Need(settings.listening.model, "listening", "listening.model"),) if settings.listening.engine == "whisper" else ()
+    return text + speech + listening
 
 
 def states(settings: Settings) -> tuple[State, ...]:
@@ -81,6 +83,8 @@ def source(settings: Settings, model: str, agree: Agree = disagree) -> Builder:
     origin = settings.weights.get(model) or _elsewhere(model)
     if isinstance(origin, Package):
         return from_package(origin.package, origin.file, origin.licence)
+    if isinstance(origin, Files):
+        return JoinedBuilder(origin.files, origin.sha256, origin.licence)
     if isinstance(origin, Hub):
         return HubBuilder(origin.hub, origin.revision, origin.licence)
     if isinstance(origin, CoquiName):

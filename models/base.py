@@ -57,7 +57,7 @@ class TextChunk:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What an engine is doing now, in requests (text) or sentences (speech)."""
+    """What an engine is doing now, in requests (text), sentences (speech) or recordings (listening)."""
 
     running: int = 0
     waiting: int = 0
@@ -233,8 +233,9 @@ class Detector(Protocol):
 class ListeningEngine(Engine, Protocol):
     """Writes down what is said. Closing the iterator of `transcribe` cancels the job at its next segment."""
 
-    model: str
-    """The name of what it listens with."""
+    @property
+    def model(self) -> str:
+        """The name of what it listens with, once started; empty before."""
 
     def transcribe(self, job: ListeningJob) -> AsyncGenerator[Heard, None]:
         """The language, then segments as they are found. EngineDied, or EngineFailed for this job alone."""

@@ -6,6 +6,7 @@ FiresideError
 │   └── TermsNotAgreed     they are there, and the configuration does not agree to their terms
 ├── InvalidInput           the client's fault: what was expected, what came, what to do
 │   ├── ContextTooLong
+│   ├── TooLarge
 │   ├── UnknownModel
 │   └── UnknownVoice
 ├── NotReady               the engine is loading or restarting: try again
@@ -46,6 +47,10 @@ class InvalidInput(FiresideError):
 
 
 class ContextTooLong(InvalidInput):
+    pass
+
+
+class TooLarge(InvalidInput):
     pass
 
 

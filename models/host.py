@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, NoReturn, TypeVar
 
@@ -54,7 +54,7 @@ def exit_process(code: int) -> NoReturn:
 class EngineHost(Generic[E]):
     """Runs an engine without blocking: `start` returns at once, `ready` tells, `require` hands out the engine or raises NotReady.
 
-    Hosts that share `loads` load one at a time; one that comes `after` another waits, at each load, until that one does not load.
+    Hosts that share `loads` load one at a time; one that comes `after` others waits, at each load, until none of them loads.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class EngineHost(Generic[E]):
         on_death: Policy = "restart",
         restarts: Restarts | None = None,
         loads: asyncio.Lock | None = None,
-        after: EngineHost[Any] | None = None,
+        after: Sequence[EngineHost[Any]] = (),
         on_change: Callable[[Status], None] | None = None,
         exit: Callable[[int], object] = exit_process,  # noqa: A002 - the word for it
         clock: Callable[[], float] = time.monotonic,
@@ -168,9 +168,9 @@ class EngineHost(Generic[E]):
         return await self._after_death(why)
 
     async def _load(self) -> None:
-        # While the other one has settled it does not hold the lock, so that nothing comes between this wait and the lock.
-        if self._after is not None:
-            await self._after.settled()
+        # While the others have settled they do not hold the lock, so that nothing comes between this wait and the lock.
+        while loading := [host for host in self._after if host.status.state == "loading"]:
+            await loading[0].settled()
         async with self._loads:
             await self.engine.start()
 

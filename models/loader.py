@@ -6,11 +6,12 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from models import devices, terms
-from models.base import SpeechEngine, TextEngine
+from models.base import ListeningEngine, SpeechEngine, TextEngine
 from models.host import EngineHost
+from models.listening.engine import WorkerListeningEngine
 from models.memory import vllm_share
 from models.speech.engine import WorkerSpeechEngine
 from models.store import Store, name_of
@@ -33,13 +34,21 @@ def quiet() -> None:
     os.environ.update(QUIET)
 
 
-def hosts(settings: Settings) -> tuple[EngineHost[TextEngine] | None, EngineHost[SpeechEngine] | None]:
-    """Text and speech; None where the configuration has none. They never load at once, and text waits for speech, at every load."""
+class Hosts(NamedTuple):
+    text: EngineHost[TextEngine] | None
+    speech: EngineHost[SpeechEngine] | None
+    listening: EngineHost[ListeningEngine] | None
+
+
+def hosts(settings: Settings) -> Hosts:
+    """None where the configuration has none. No two load at once, and text waits for speech and listening, at every load."""
     loads = asyncio.Lock()
-    voices, model = _speech(settings), _text(settings)
+    voices, ears, model = _speech(settings), _listening(settings), _text(settings)
     speech = EngineHost(voices, loads=loads) if voices else None
-    text = EngineHost(model, on_death=settings.text.on_death, loads=loads, after=speech) if model else None
-    return text, speech
+    listening = EngineHost(ears, loads=loads) if ears else None
+    first = [host for host in (speech, listening) if host]
+    text = EngineHost(model, on_death=settings.text.on_death, loads=loads, after=first) if model else None
+    return Hosts(text, speech, listening)
 
 
 def _speech(settings: Settings) -> SpeechEngine | None:
@@ -64,6 +73,30 @@ def _coqui(settings: Settings) -> dict[str, Any]:
         terms.check(model["name"], Path(model["path"]), model["licence"], speech.agreed_terms)
     voices = str(settings.root / "voices")
     return {"models": models, "device": speech.device, "threads": speech.threads, "copies": speech.copies, "voices": voices}
+
+
+def _listening(settings: Settings) -> ListeningEngine | None:
+    listening = settings.listening
+    match listening.engine:
+        case "none":
+            return None
+        case "mock":
+            return WorkerListeningEngine(
+                "listening", "models.listening.mock:MockListener", listening.mock.model_dump(), listening.start_timeout
+            )
+        case "whisper":
+            return WorkerListeningEngine(
+                "listening", "models.listening.whisper:WhisperListener", lambda: _whisper(settings), listening.start_timeout
+            )
+
+
+def _whisper(settings: Settings) -> dict[str, Any]:
+    listening = settings.listening
+    return {
+        "name": name_of(listening.model),
+        "path": str(Store(settings.root / "models").path(listening.model)),
+        **listening.model_dump(include={"device", "compute_type", "threads", "beam_size"}),
+    }
 
 
 def licence(settings: Settings, model: str) -> str:

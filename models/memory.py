@@ -1,4 +1,4 @@
-"""How one GPU is shared: speech loads first, and vLLM gets what is then free less a margin, measured anew before each of its loads."""
+"""How one GPU is shared: speech and listening load first; vLLM gets what is then free less a margin, measured anew at each of its loads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHOSEN_BY_USER = ("gpu_memory_utilization", "kv_cache_memory_bytes")
 def vllm_share(free: int, total: int, margin: float, args: Mapping[str, Any]) -> dict[str, float]:
     """The arguments to add to vLLM's: `gpu_memory_utilization`, a share of the whole card; nothing where `args` sets the share itself.
 
-    `free` and `total` are NVML's bytes of the card once speech is loaded, `margin` is in GiB. vLLM takes its share of
+    `free` and `total` are NVML's bytes of the card once the others are loaded, `margin` is in GiB. vLLM takes its share of
     CUDA's total, which is NVML's or, less what the driver reserves, a little below: never more than this computes. Raises SettingsError
     when nothing useful is left, or when `args` asks for more than is free: vLLM would refuse to start, after a minute.
     """
@@ -29,9 +29,9 @@ def vllm_share(free: int, total: int, margin: float, args: Mapping[str, Any]) ->
     left = free - int(margin * GIB)
     if left < LEAST:
         raise SettingsError(
-            f"GPU memory: {gib(free)} of {gib(total)} are free once speech is loaded; less memory.margin_gib ({margin:g}) that "
-            f"leaves {gib(max(left, 0))} for text, expected at least {gib(LEAST)}: end other programs on the GPU, put speech on "
-            "the CPU, or lower the margin"
+            f"GPU memory: {gib(free)} of {gib(total)} are free once the others are loaded; less memory.margin_gib ({margin:g}) that "
+            f"leaves {gib(max(left, 0))} for text, expected at least {gib(LEAST)}: end other programs on the GPU, put speech or "
+            "listening on the CPU, or lower the margin"
         )
     return {"gpu_memory_utilization": math.floor(left / total * 10_000) / 10_000}
 
@@ -45,7 +45,7 @@ def _check_chosen(free: int, total: int, args: Mapping[str, Any]) -> None:
     if share * total > free:
         raise SettingsError(
             f"text.args.gpu_memory_utilization is {share:g}, {gib(int(share * total))} of {gib(total)}, but {gib(free)} are free once "
-            "speech is loaded: lower it, or leave it out and let it be computed"
+            "the others are loaded: lower it, or leave it out and let it be computed"
         )
 
 

@@ -82,6 +82,8 @@ class Listener:
         self.jobs: list[ListeningJob] = []
         self.running = 0
         self.open = 0
+        self.hold: asyncio.Event | None = None
+        """Nothing is written down before it is set."""
 
     def load(self) -> Load:
         return Load(self.running)
@@ -94,7 +96,7 @@ class Listener:
         self.running += 1
         said = self.script.popleft() if self.script else f"Turn {len(self.jobs)}."
         try:
-            await asyncio.sleep(0)
+            await (self.hold.wait() if self.hold else asyncio.sleep(0))
             yield Language("en", 1.0)
             if isinstance(said, Exception):
                 raise said
@@ -145,7 +147,7 @@ class House:
     def _speech(self) -> tuple[Catalog, Scheduler]:
         if self.scheduler is None:
             raise NotReady("this server has no speech engine")
-        return Catalog(self.voices, "v", {"alloy": ""}), self.scheduler
+        return Catalog(self.voices, "v", Settings().aliases.voices), self.scheduler
 
     def _listening(self) -> Listener:
         if self.listener is None:
@@ -226,6 +228,11 @@ class Client:
             assert event["type"] != "error" or kind == "error", event
         return event
 
+    async def until_refused(self, name: str) -> None:
+        """Until what was wrong with the client's event of this name is told."""
+        while (await self.event()).get("error", {}).get("event_id") != name:
+            pass
+
     async def configure(self, **session: Any) -> dict[str, Any]:
         await self.send("session.update", session={"type": "realtime", **session})
         updated: dict[str, Any] = (await self.until("session.updated"))["session"]
@@ -305,3 +312,43 @@ def pieces(seconds: float, *, loud: bool = True) -> Iterator[str]:
     """As a microphone sends it, 100 ms at a time."""
     data = pcm(seconds, loud=loud)
     return (base64.b64encode(data[at : at + 4800]).decode() for at in range(0, len(data), 4800))
+
+
+class Local:
+    """A connection without a network, as fast as it can be; used as the SDK's."""
+
+    def __init__(self) -> None:
+        self._there: asyncio.Queue[Any] = asyncio.Queue()
+        self._back: asyncio.Queue[Any] = asyncio.Queue(1)
+        self._there.put_nowait({"type": "websocket.connect"})
+        scope = {"type": "websocket", "fireside.request_id": "id", "query_string": b"", "headers": []}
+        self.socket = WebSocket(scope, self._there.get, self._back.put)
+
+    async def send(self, event: dict[str, Any]) -> None:
+        await self.send_raw(json.dumps(event))
+
+    async def send_raw(self, frame: str | bytes) -> None:
+        self._there.put_nowait({"type": "websocket.receive", "text" if isinstance(frame, str) else "bytes": frame})
+
+    async def recv_bytes(self) -> bytes:
+        while "text" not in (message := await self._back.get()):
+            pass
+        return bytes(message["text"].encode())
+
+    def leave(self) -> None:
+        self._there.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+
+@asynccontextmanager
+async def local(home: House) -> AsyncIterator[Client]:
+    """At the end nothing is left of the session."""
+    connection, before = Local(), asyncio.all_tasks()
+    task = asyncio.create_task(home.session(connection.socket).run())
+    client = Client(connection)
+    await client.until("session.created")
+    yield client
+    connection.leave()
+    await asyncio.wait_for(task, 5)
+    assert home.idle()
+    assert not home.listener or home.listener.open == 0
+    assert not (left := asyncio.all_tasks() - before), left

@@ -264,7 +264,7 @@ class Pair:
         self.voices, self.model = (Watched(self, name) for name in ("speech", "text"))
         lock = asyncio.Lock()
         self.speech = Stage(self.voices, loads=lock)
-        self.text = Stage(self.model, loads=lock, after=self.speech.host)
+        self.text = Stage(self.model, loads=lock, after=[self.speech.host])
 
     async def __aenter__(self) -> Pair:
         self.speech.host.start()
@@ -330,3 +330,19 @@ async def test_text_does_not_wait_for_speech_that_has_failed() -> None:
     async with pair:
         await pair.text.host.wait_ready()
         assert pair.speech.host.status.state == "failed"
+
+
+async def test_one_that_comes_after_two_waits_for_both() -> None:
+    first, second = Stage(slow := Fake()), Stage(Fake())
+    slow.loaded.clear()
+    third = Stage(last := Fake(), after=[second.host, first.host])
+    for stage in (first, second, third):
+        stage.host.start()
+    await second.host.wait_ready()
+    await asyncio.sleep(0)
+    assert last.starts == 0
+    slow.loaded.set()
+    await third.host.wait_ready()
+    assert first.host.ready()
+    for stage in (first, second, third):
+        await stage.host.stop()

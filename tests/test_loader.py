@@ -24,7 +24,7 @@ NONE = {"engine": "none"}
 def share(monkeypatch: pytest.MonkeyPatch, gpus: tuple[GPU, ...], speech: dict[str, Any]) -> dict[str, Any]:
     """What vLLM would be given, had it asked now."""
     monkeypatch.setattr(devices, "gpus", lambda: gpus)
-    text, _ = loader.hosts(Settings(text=VLLM, speech=speech, memory={"margin_gib": 2}))
+    text, *_ = loader.hosts(Settings(text=VLLM, speech=speech, memory={"margin_gib": 2}))
     assert text is not None
     return text.engine._memory()  # type: ignore[attr-defined,no-any-return]
 
@@ -46,7 +46,7 @@ def test_without_a_gpu_there_is_nothing_to_share(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_missing_weights_fail_their_own_engine_and_no_other(tmp_path: Path) -> None:
-    text, speech = loader.hosts(Settings(home=tmp_path, speech=COQUI))
+    text, speech, _ = loader.hosts(Settings(home=tmp_path, speech=COQUI))
     assert text
     assert speech
     for host in (speech, text):
@@ -59,7 +59,7 @@ async def test_missing_weights_fail_their_own_engine_and_no_other(tmp_path: Path
 
 
 async def test_a_missing_model_is_told_by_its_engine(tmp_path: Path) -> None:
-    text, _ = loader.hosts(Settings(home=tmp_path, text=VLLM, speech=NONE))
+    text, *_ = loader.hosts(Settings(home=tmp_path, text=VLLM, speech=NONE))
     assert text
     text.start()
     with pytest.raises(EngineFailed, match="fireside models pull small"):

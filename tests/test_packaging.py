@@ -36,6 +36,7 @@ def test_gpu_profiles_name_free_weights_for_both_engines(profile: str) -> None:
     loaded = settings.load(profile)
     for name in (loaded.text.model, *loaded.speech.models):
         assert loaded.weights[name].licence == "Apache-2.0"
+    assert loaded.weights[loaded.listening.model].licence == "MIT"
 
 
 @pytest.mark.parametrize("name", ["mock", "dev"])

@@ -51,7 +51,7 @@ def test_axe_finds_nothing_serious_on_any_screen(browser: Any, server: Server, l
         for screen in SCREENS:
             page.evaluate("screen => location.hash = screen", screen)
             expect(page.locator(f"#{screen}")).to_be_visible()
-            expect(page.locator("#engines li")).to_have_count(2)
+            expect(page.locator("#engines li")).to_have_count(3)
             found += faults(page)
         page.get_by_role("button", name="Settings").click()
         found += faults(page)
@@ -94,7 +94,7 @@ def walk(page: Page) -> list[str]:
 
 def test_tab_comes_to_everything_on_the_chat(page: Page, server: Server) -> None:
     page.goto(server.url)
-    expect(page.locator("#engines li")).to_have_count(2)
+    expect(page.locator("#engines li")).to_have_count(3)
     stops = walk(page)
     expected = ["Skip to the content", "Fireside", "Chat", "Talk", "Voices", "Figures", "Use the dark theme", "Settings", "New chat"]
     assert stops[: len(expected)] == expected

@@ -13,11 +13,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browsing import browsing, tab
-from tests.servers import Server
+from tests.servers import Server, serve
 from tests.sound import speechlike
-from tests.talking import HEARD, talking
 
 RATE = 48000
+HEARD = ("Tell me of the fire.", "Stop, please.")
+# Long enough to be interrupted.
+SAID = ("The fire burns low and even, " * 8 + "and it keeps you warm. All night.", "Gladly.")
 
 
 def silence(seconds: float) -> Any:
@@ -26,7 +28,8 @@ def silence(seconds: float) -> Any:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with talking() as running:
+    replies = {"FIRESIDE_TEXT__MOCK__REPLIES": json.dumps(SAID), "FIRESIDE_LISTENING__MOCK__REPLIES": json.dumps(HEARD)}
+    with serve("mock", **replies) as running:
         yield running
 
 

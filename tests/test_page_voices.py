@@ -53,7 +53,7 @@ def test_figures_show_what_was_measured_and_what_runs(page: Page, server: Server
     expect(page.locator(".answer .foot")).to_be_visible()
     page.get_by_role("link", name="Figures").click()
     expect(page.locator(".gauge").first).to_contain_text(" ms")
-    expect(page.locator("#engine-cards [data-state=ready]")).to_have_count(2)
+    expect(page.locator("#engine-cards [data-state=ready]")).to_have_count(3)
     expect(page.locator("#meters")).to_contain_text("GiB")
 
 

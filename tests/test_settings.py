@@ -132,8 +132,8 @@ def test_coqui_needs_a_model(tmp_path: Path) -> None:
         ("{packge: p, file: f}", ["weights.a.package: Field required", "weights.a.packge: no such key; did you mean weights.a.package?"]),
         ("{hub: me/a, revison: v1}", ["weights.a.revison: no such key; did you mean weights.a.revision?"]),
         ("{coqui: tts_models/en/a/b, file: f}", ["weights.a.file: no such key"]),
-        ("{}", ["weights.a: expected package and file, hub, or coqui"]),
-        ("me/a", ["weights.a: expected package and file, hub, or coqui (got 'me/a')"]),
+        ("{}", ["weights.a: expected package and file, files, hub, or coqui"]),
+        ("me/a", ["weights.a: expected package and file, files, hub, or coqui (got 'me/a')"]),
     ],
 )
 def test_a_typo_in_an_entry_of_weights_gets_its_nearest(tmp_path: Path, entry: str, lines: list[str]) -> None:

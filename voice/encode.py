@@ -184,8 +184,12 @@ class ThreadedEncoder:
         return await asyncio.to_thread(self._encode, audio.samples)
 
     async def close(self) -> bytes:
-        """The last bytes; frees the codec even while the caller is being cancelled."""
-        return await asyncio.shield(asyncio.to_thread(self._close))
+        """The last bytes; frees the codec even while the caller is being cancelled, who then leaves no thread behind."""
+        closing = asyncio.ensure_future(asyncio.to_thread(self._close))
+        try:
+            return await asyncio.shield(closing)
+        finally:
+            await asyncio.wait({closing})
 
     def _encode(self, samples: Samples) -> bytes:
         with self._lock:

@@ -6,19 +6,21 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
+import numpy as np
+
 from api.realtime.configuration import AudioInput, SemanticVad, ServerVad
 from api.realtime.faults import Refused
 from api.realtime.input_audio import RATES, Buffer, Decoder, Heard
 from api.realtime.writing import Writing
 from models.base import LISTENING_RATE, Detector, ListeningEngine, ListeningJob
 from models.errors import FiresideError
-from voice.activity import SURE, Activity, Paused, Resumed, Started, TurnDetector
+from voice.activity import SURE, Activity, Paused, Resumed, Started, Stopped, TurnDetector
 from voice.finished import LONGEST, patience
 
 SURE_WHILE_SPEAKING = 0.25
 """Seconds of speech that interrupt an answer that is being heard: a cough is shorter."""
 LONGEST_TURN = 300
-"""Seconds of audio that are kept."""
+"""Seconds of audio that are kept; a turn that has no end is over then."""
 SHORTEST_TURN = 0.1
 """Seconds of audio in the shortest turn, as OpenAI has it."""
 PADDING = 0.3
@@ -96,13 +98,13 @@ class Ear:
         begin = self.begin
         self._turns.forget()
         self._drop_guess()
-        self._buffer.append(self._decoder.flush())
+        self._buffer.append(self._rest())
         return self._buffer.take(round(begin * LISTENING_RATE))
 
     def clear(self) -> None:
         self._turns.forget()
         self._drop_guess()
-        self._decoder.flush()
+        self._rest()
         self._buffer.take()
 
     def take_guess(self) -> Writing | None:
@@ -130,6 +132,10 @@ class Ear:
         vad = self._settings.turn_detection
         return vad.prefix_padding_ms / 1000 if isinstance(vad, ServerVad) else PADDING
 
+    def _rest(self) -> Heard:
+        """What is still in the decoder; but of a stream that a detector listens to nothing is taken away."""
+        return self._decoder.flush() if self._settings.turn_detection is None else np.zeros(0, np.float32)
+
     async def _take(self, samples: Heard) -> AsyncGenerator[Activity, None]:
         if self._settings.turn_detection is None:
             self._buffer.append(samples)
@@ -141,6 +147,10 @@ class Ear:
             for activity in self._turns.feed(probability):
                 self._follow(activity)
                 yield activity
+        if self.speaking and self.told - self._started > LONGEST_TURN:
+            self._turns.forget()
+            self._drop_guess()
+            yield Stopped(self.told)
         if self._turns.began is None:
             self._buffer.forget(int((self.told - self._padding) * LISTENING_RATE))
 

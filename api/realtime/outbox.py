@@ -37,8 +37,11 @@ class Outbox:
     async def send(self) -> None:
         """Until it is cancelled, or the client is gone: GONE."""
         while True:
-            await self._socket.send_text(await self._frames.get())
-            self._frames.task_done()
+            frame = await self._frames.get()
+            try:
+                await self._socket.send_text(frame)
+            finally:
+                self._frames.task_done()
             if self._frames.qsize() < MOST:
                 self._room.set()
 

@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 from starlette.websockets import WebSocket
 
-from api import errors, metrics
 from api.realtime import client_events as events
-from api.realtime.answer import ROUTE, Answer, Surroundings
+from api.realtime.answer import Answer, Surroundings
 from api.realtime.configuration import Audio, AudioInput, Configuration, ServerVad
+from api.realtime.connection import Connection
 from api.realtime.ear import SHORTEST_TURN, Ear
-from api.realtime.faults import Refused, described
+from api.realtime.faults import Refused
 from api.realtime.input_audio import Decoder, Heard, unpacked
 from api.realtime.items import Entry, Items, read
-from api.realtime.outbox import Outbox, new_id
+from api.realtime.outbox import new_id
 from api.realtime.plan import Plan, planned
 from api.realtime.transcripts import Transcripts
 from api.realtime.writing import Writing
 from api.requests import request_id
 from api.runtime import Runtime
-from api.streaming import GONE, cancel
+from api.streaming import cancel
 from models.base import LISTENING_RATE
 from models.errors import FiresideError, Overloaded, UnknownModel, UnknownVoice
 from voice.activity import Activity, Started, Stopped
@@ -52,29 +52,30 @@ from voice.history import Said
 
 MOST_BESIDE = 8
 """Responses of one session that may be in the making beside the conversation's."""
+MOST_UNHEARD = 8
+"""Recordings of one session that the client may have transcribed at a time."""
 SILENCE = "[silence]"
 """What the model is told of a user who says nothing."""
 
 
-class RealtimeSession:
+class RealtimeSession(Connection):
     """What happens is told to the state machine, and what that says is done, at once and in one go: `_tell`."""
 
     def __init__(self, runtime: Runtime, socket: WebSocket, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(socket)
         self.runtime = runtime
-        self.socket = socket
         self.items = Items()
         self.conversation = Conversation()
         self.configuration = Configuration()
         self._clock = clock
         self._id = new_id("sess")
         self._ducking = socket.query_params.get("ducking", "").lower() in {"true", "1"}
-        self._outbox = Outbox(socket)
-        self._transcripts = Transcripts(self._outbox, lambda words: self._tell(Transcribed(words)))
+        self._transcripts = Transcripts(self.outbox, lambda words: self._tell(Transcribed(words)))
         self._ear = Ear(request_id(socket.scope), runtime.require_listening, lambda: self.conversation.playback.audible(clock()))
         self._around = Surroundings(
             runtime,
             socket.scope,
-            self._outbox,
+            self.outbox,
             self.items,
             new_id("conv"),
             self._transcripts.understood,
@@ -92,22 +93,16 @@ class RealtimeSession:
         self._ending: set[asyncio.Task[None]] = set()
         self._alarm: asyncio.TimerHandle | None = None
 
-    async def run(self) -> None:
-        """Until the client leaves; then nothing of it is left."""
-        offered = self.socket.scope.get("subprotocols") or ()
-        await self.socket.accept("realtime" if "realtime" in offered else None)
-        try:
-            self.configuration = self._beginning()
-        except FiresideError as error:
-            metrics.refused(ROUTE, error)
-            await self._refuse(error)
-            return
-        try:
-            await self._serve()
-        except GONE:
-            pass
-        except Exception as error:
-            await self._refuse(error)
+    def begin(self) -> None:
+        self.configuration = self._beginning()
+        self.outbox.say("session.created", session=self._described())
+
+    async def close(self) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+        await cancel(*(answer.task for answer in self._answers.values()), *self._transcripts.tasks())
+        await asyncio.gather(*self._ending, return_exceptions=True)
+        await self._ear.close()
 
     def _beginning(self) -> Configuration:
         """Raises NotReady while an engine that there is cannot be asked."""
@@ -122,51 +117,7 @@ class RealtimeSession:
         voice = self.runtime.require_speech()[0].find().id
         return Configuration(model=model, audio=Audio(input=hears)).changed({"audio": {"output": {"voice": voice}}})
 
-    async def _refuse(self, error: Exception) -> None:
-        how = errors.refusal(error)
-        self._outbox.say("error", error=described(error))
-        sending = asyncio.create_task(self._outbox.send())
-        sent = asyncio.create_task(self._outbox.sent())
-        await asyncio.wait({sending, sent}, return_when=asyncio.FIRST_COMPLETED)
-        gone = sending.done()
-        await cancel(sending, sent)
-        if not gone:
-            await self.socket.close(how.close, how.code)
-
-    async def _serve(self) -> None:
-        self._outbox.say("session.created", session=self._described())
-        tasks = [asyncio.create_task(work) for work in (self._read(), self._outbox.send())]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await self._close(*tasks)
-        for task in done:
-            task.result()
-
-    async def _close(self, *tasks: asyncio.Task[None]) -> None:
-        if self._alarm:
-            self._alarm.cancel()
-        await cancel(*tasks)
-        answers = [answer.task for answer in self._answers.values()]
-        await cancel(*answers, *self._ending, *self._transcripts.tasks())
-        await self._ear.close()
-
-    async def _read(self) -> None:
-        while (frame := await self.socket.receive())["type"] != "websocket.disconnect":
-            await self._take(frame.get("text"))
-            await self._outbox.room()
-
-    async def _take(self, frame: str | None) -> None:
-        named = None
-        try:
-            raw = events.read(frame)
-            named = raw["event_id"] if isinstance(raw.get("event_id"), str) else None
-            await self._obey(events.parse(raw))
-        except FiresideError as error:
-            metrics.refused(ROUTE, error)
-            self._outbox.say("error", error=described(error, named))
-
-    async def _obey(self, event: events.ClientEvent) -> None:
+    async def obey(self, event: events.ClientEvent) -> None:
         match event:
             case events.SessionUpdate():
                 await self._configure(event.session)
@@ -176,15 +127,15 @@ class RealtimeSession:
                 self._commit_all()
             case events.Clear():
                 self._ear.clear()
-                self._outbox.say("input_audio_buffer.cleared")
+                self.outbox.say("input_audio_buffer.cleared")
                 self._tell(Cleared())
             case events.ItemCreate():
                 self._create(event)
             case events.ItemRetrieve():
-                self._outbox.say("conversation.item.retrieved", item=self.items.get(event.item_id).described())
+                self.outbox.say("conversation.item.retrieved", item=self.items.get(event.item_id).described())
             case events.ItemDelete():
                 self.items.remove(event.item_id)
-                self._outbox.say("conversation.item.deleted", item_id=event.item_id)
+                self.outbox.say("conversation.item.deleted", item_id=event.item_id)
             case events.ItemTruncate():
                 self._truncate(event)
             case events.ResponseCreate():
@@ -195,31 +146,33 @@ class RealtimeSession:
     # What the client configures
 
     async def _configure(self, change: dict[str, Any]) -> None:
-        changed = self.configuration.changed(change)
+        before, changed = self.configuration, self.configuration.changed(change)
         self._check(changed)
         self.configuration = changed
-        if self._ear.speaking and changed.hears.turn_detection is None:
+        if changed.hears.turn_detection != before.hears.turn_detection:  # a turn that is going on will have no end
             self._tell(Cleared())
         await self._ear.configure(changed.hears)
         vad = changed.hears.turn_detection
         self.conversation.interruptible = bool(vad and vad.interrupt_response)
         idle = vad.idle_timeout_ms if isinstance(vad, ServerVad) else None
         self.conversation.idle = idle / 1000 if idle else None
-        self._outbox.say("session.updated", session=self._described())
+        self.outbox.say("session.updated", session=self._described())
         self._wait_for_silence()
 
-    def _check(self, wanted: Configuration) -> None:
-        self._check_model(wanted.model, "session.model")
-        if not wanted.speaks:
+    def _check(self, wanted: Configuration, within: str = "session") -> None:
+        """What is new in it. What was good before may not be known for a while, as an engine may be loading again."""
+        before = self.configuration
+        if wanted.model != before.model:
+            self._check_model(wanted.model, f"{within}.model")
+        if not wanted.speaks or (before.speaks and wanted.audio.output.voice == before.audio.output.voice):
             return
         if not self.runtime.speech:
-            raise Refused(
-                "invalid_value", "this server has no speech engine: expected output_modalities text.", param="session.output_modalities"
-            )
+            told = "this server has no speech engine: expected output_modalities text."
+            raise Refused("invalid_value", told, param=f"{within}.output_modalities")
         try:
             self.runtime.require_speech()[0].find(wanted.audio.output.voice)
         except UnknownVoice as error:
-            error.param = "session.audio.output.voice"
+            error.param = f"{within}.audio.output.voice"
             raise
 
     def _check_model(self, name: str, param: str = "model") -> None:
@@ -249,15 +202,16 @@ class RealtimeSession:
     def _follow(self, activity: Activity) -> None:
         if isinstance(activity, Started):
             self._turn = new_id("item")
-            self._outbox.say("input_audio_buffer.speech_started", audio_start_ms=_ms(self._ear.begin), item_id=self._turn)
+            self.outbox.say("input_audio_buffer.speech_started", audio_start_ms=_ms(self._ear.begin), item_id=self._turn)
         self._tell(activity)
         if isinstance(activity, Stopped):
-            self._outbox.say("input_audio_buffer.speech_stopped", audio_end_ms=_ms(self._ear.told), item_id=self._turn)
+            self.outbox.say("input_audio_buffer.speech_stopped", audio_end_ms=_ms(self._ear.told), item_id=self._turn)
             vad = self.configuration.hears.turn_detection
             self._commit(self._ear.turn(), self._ear.take_guess(), answer=bool(vad and vad.create_response))
 
     def _commit_all(self) -> None:
         self.runtime.require_listening()
+        self._check_place()
         if not self._ear.speaking:
             self._turn = ""
         samples = self._ear.all()
@@ -272,7 +226,7 @@ class RealtimeSession:
         entry = Entry(Said(self._turn or new_id("item"), "user"), [{"type": "input_audio", "transcript": None}])
         self._turn = ""
         previous = self.items.add(entry)
-        self._outbox.say("input_audio_buffer.committed", previous_item_id=previous, item_id=entry.item.id)
+        self.outbox.say("input_audio_buffer.committed", previous_item_id=previous, item_id=entry.item.id)
         self._tell_item(entry, previous)
         self._tell(Committed(answer))
         self._write_down(entry, 0, samples, guess)
@@ -285,6 +239,10 @@ class RealtimeSession:
             raise
         self._transcripts.begin(entry, place, writing, told=self.configuration.hears.transcription is not None)
 
+    def _check_place(self) -> None:
+        if len(self._transcripts.tasks()) >= MOST_UNHEARD:
+            raise Overloaded(f"{MOST_UNHEARD} recordings of this session are being transcribed: wait for one of them.")
+
     # The conversation's items
 
     def _create(self, event: events.ItemCreate) -> None:
@@ -292,6 +250,7 @@ class RealtimeSession:
         sounds = entry.sounds()
         if sounds:
             self.runtime.require_listening()
+            self._check_place()
         heard = {place: self._decoded(entry.parts[place]["audio"], place) for place in sounds}
         previous = self.items.add(entry, event.previous_item_id)
         self._tell_item(entry, previous)
@@ -307,7 +266,7 @@ class RealtimeSession:
 
     def _tell_item(self, entry: Entry, previous: str | None) -> None:
         for kind in ("added", "done"):
-            self._outbox.say(f"conversation.item.{kind}", previous_item_id=previous, item=entry.described())
+            self.outbox.say(f"conversation.item.{kind}", previous_item_id=previous, item=entry.described())
 
     def _truncate(self, event: events.ItemTruncate) -> None:
         item = self.items.get(event.item_id).item
@@ -318,7 +277,7 @@ class RealtimeSession:
             told = f"audio_end_ms is {event.audio_end_ms}: item {event.item_id!r} has {made:.0f} ms of audio."
             raise Refused("invalid_value", told, param="audio_end_ms")
         item.cut(event.audio_end_ms / 1000)
-        self._outbox.say(
+        self.outbox.say(
             "conversation.item.truncated", item_id=event.item_id, content_index=event.content_index, audio_end_ms=event.audio_end_ms
         )
         if self._last and self._last.message and self._last.message.said is item:
@@ -328,7 +287,7 @@ class RealtimeSession:
 
     def _ask(self, wanted: events.ResponseOptions | None) -> None:
         plan = planned(self.configuration, wanted, self.items)
-        self._check(plan.configuration)
+        self._check(plan.configuration, "response")
         if not plan.conversing:
             if len(self._answers) > MOST_BESIDE:
                 raise Overloaded(f"{MOST_BESIDE} responses are in the making: wait until one of them is done.")
@@ -383,9 +342,9 @@ class RealtimeSession:
                     self._stop(self._last, "turn_detected" if action.by_user else "client_cancelled")
                 self._last.cut(action.heard)
             case Duck() if self._ducking:
-                self._outbox.say("fireside.speech.suspected", audio_start_ms=_ms(self._ear.begin))
+                self.outbox.say("fireside.speech.suspected", audio_start_ms=_ms(self._ear.begin))
             case Unduck() if self._ducking:
-                self._outbox.say("fireside.speech.dismissed", audio_end_ms=_ms(self._ear.told))
+                self.outbox.say("fireside.speech.dismissed", audio_end_ms=_ms(self._ear.told))
             case Prompt():
                 self._prompt()
 
@@ -394,14 +353,14 @@ class RealtimeSession:
         entry = Entry(Said(new_id("item"), "user", SILENCE), [{"type": "input_audio", "transcript": None}])
         idle = self.conversation.idle or 0.0
         end = self._ear.now
-        self._outbox.say(
+        self.outbox.say(
             "input_audio_buffer.timeout_triggered",
             item_id=entry.item.id,
             audio_start_ms=_ms(max(0.0, end - idle)),
             audio_end_ms=_ms(end),
         )
         previous = self.items.add(entry)
-        self._outbox.say("input_audio_buffer.committed", previous_item_id=previous, item_id=entry.item.id)
+        self.outbox.say("input_audio_buffer.committed", previous_item_id=previous, item_id=entry.item.id)
         self._tell_item(entry, previous)
 
     def _wait_for_silence(self) -> None:

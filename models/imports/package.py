@@ -14,7 +14,7 @@ from models.store import Builder
 def from_package(package: str, file: str, licence: str) -> Builder:
     """Raises WeightsError where the package is not installed or lacks the file."""
     path = locate(package, file)
-    return builder_for(path, source=f"package:{package}/{file}", revision=_version(package), licence=licence)
+    return builder_for(path, source=f"package:{package}/{file}", revision=version(package), licence=licence)
 
 
 def locate(package: str, file: str) -> Path:
@@ -33,7 +33,8 @@ def locate(package: str, file: str) -> Path:
     raise WeightsError(f"the Python package {package} has no file {file}: look into {folders[0]} and mend the profile's `weights`")
 
 
-def _version(package: str) -> str:
+def version(package: str) -> str:
+    """Its distribution and version; empty where it has none."""
     for name in importlib.metadata.packages_distributions().get(package, []):
         return f"{name} {importlib.metadata.version(name)}"
     return ""

