@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from api import chat, chat_stream, errors, models, socket, speech, speech_stream, status, stream_input, text, transcriptions
+from api import chat, chat_stream, errors, models, page, socket, speech, speech_stream, status, stream_input, text, transcriptions
 from api.realtime import route as realtime
 from api.runtime import Runtime
 
@@ -15,6 +15,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     errors.install(app)
     app.include_router(models.router(runtime))
     app.include_router(status.router(runtime))
+    app.router.routes.extend(page.routes())
     if runtime.speech:
         app.include_router(speech.router(runtime))
         app.include_router(socket.router(runtime))

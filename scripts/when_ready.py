@@ -12,7 +12,7 @@ from typing import Any
 from urllib.request import urlopen
 
 TRY = r"""
-Fireside is ready at {url}. In another terminal, try:
+Fireside is ready at {url}: open it in a browser. Or, in another terminal, try:
 
   curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{{"model": "gpt-4o-mini", "messages": [{{"role": "user", "content": "What is the capital of France?"}}]}}'
 

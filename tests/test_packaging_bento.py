@@ -53,9 +53,14 @@ def modules(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for package in packages for path in (folder / package).rglob("*.py")}
 
 
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_the_bento_holds_the_service_and_nothing_beside_it(bento: Path) -> None:
     # Served from here, a module that the bento lacks would be found in this checkout all the same: so they are compared.
     assert modules(bento / "src") == modules(ROOT)
+    assert files(bento / "src" / "web") == files(ROOT / "web")
     held = {path.name for path in (bento / "src").iterdir()}
     assert {"service.py", "settings.py", "cli.py", "configs"} <= held
     assert not {"tests", "benchmarks", ".venv", ".git", ".fireside"} & held
@@ -81,3 +86,4 @@ def test_the_bento_serves_from_its_own_folder(bento: Path, environment: dict[str
         speech = httpx.post(server.url + "/v1/audio/speech", json={"model": "tts-1", "input": "I am."}, timeout=30)
         assert speech.headers["content-type"] == "audio/mpeg"
         assert len(speech.content) > 1000
+        assert "<title>Fireside</title>" in server.get("/").text

@@ -1,0 +1,75 @@
+"""A real browser on the page: Debian's Chromium, with a microphone that hears a file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.servers import ROOT
+
+ARGUMENTS = ("--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--disable-dev-shm-usage")
+KINDS = {".js": "text/javascript"}
+
+
+def chromium() -> str:
+    """Its path. Without one the test is skipped, and on CI it fails: there it must be."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        missing = pytest.fail if os.environ.get("CI") else pytest.skip
+        missing("no chromium here: `apt-get install chromium` for the page's tests")
+    return found
+
+
+@contextmanager
+def browsing(hears: Path | None = None) -> Iterator[Any]:
+    """`hears` is a WAV file, which the microphone plays once."""
+    from playwright.sync_api import sync_playwright
+
+    heard = (f"--use-file-for-fake-audio-capture={hears}%noloop",) if hears else ()
+    path = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *heard])
+        yield browser
+        browser.close()
+
+
+# Not for the session: playwright's event loop would stand in the way of the tests that have one of their own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with browsing() as running:
+        yield running
+
+
+@contextmanager
+def tab(browser: Any, **options: Any) -> Iterator[Any]:
+    """A page of its own. It fails if anything leaves the server, or if the page has an error of its own."""
+    context = browser.new_context(**options)
+    page, faults = context.new_page(), []
+    page.set_default_timeout(15_000)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None)
+    page.on("request", lambda request: None if at_home(request.url) else faults.append(f"left the server: {request.url}"))
+    page.on("websocket", lambda socket: None if at_home(socket.url) else faults.append(f"left the server: {socket.url}"))
+    page.route("**/tests/web/*", lambda route: route.fulfill(path=ROOT / urlsplit(route.request.url).path[1:], content_type=KINDS[".js"]))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert not faults
+
+
+def at_home(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost") or urlsplit(url).scheme in ("data", "blob")
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    with tab(browser) as opened:
+        yield opened

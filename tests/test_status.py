@@ -1,0 +1,45 @@
+"""GET /v1/status: what runs, what waits, and what it takes of the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from api import status
+from models import devices
+from tests.servers import Server
+
+pytestmark = pytest.mark.anyio
+
+
+def test_the_status_tells_what_runs_and_what_it_takes(server: Server) -> None:
+    status = server.get("/v1/status").json()
+    text = status["engines"]["text"]
+    assert (text["kind"], text["name"], text["state"], text["running"], text["waiting"]) == ("text", "mock-text", "ready", 0, 0)
+    assert 10 << 20 < status["machine"]["memory"]["used"] < status["machine"]["memory"]["total"]
+
+
+async def test_however_many_ask_the_machine_is_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    monkeypatch.setattr(status, "_machine", lambda: {"read": read.append(1)})
+    machine = status.Machine()
+    await machine.read()
+    await asyncio.gather(*(machine.read() for _ in range(20)))
+    assert len(read) == 1
+    machine.at -= 1
+    await machine.read()
+    assert len(read) == 2
+
+
+def test_the_memory_of_what_a_process_has_started_counts() -> None:
+    code = "held = bytearray(64 << 20); held[::4096] = bytes(len(held[::4096])); print('held', flush=True); input()"
+    before = devices.resident()
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        assert child.stdout.readline() == b"held\n"
+        assert devices.resident() > before + (60 << 20)
+        child.communicate(b"\n")
+    assert devices.resident() < before + (60 << 20)

@@ -1,0 +1,37 @@
+// The page: four screens, of which one is shown, and what they share.
+
+import {Chat} from "./chat.js";
+import {find} from "./dom.js";
+import {Figures} from "./figures.js";
+import {Player} from "./player.js";
+import {preferences} from "./preferences.js";
+import {Status} from "./status.js";
+import {Talk} from "./talk.js";
+import {theme} from "./theme.js";
+import {Voices} from "./voices.js";
+
+theme();
+preferences();
+const status = new Status();
+const player = new Player(find("#player"));
+player.element.onclick = () => player.flush();
+const screens = {
+  chat: new Chat(player),
+  talk: new Talk(player),
+  voices: new Voices(player, status),
+  figures: new Figures(status),
+};
+
+function show() {
+  const name = location.hash.slice(1) in screens ? location.hash.slice(1) : "chat";
+  for (const [other, screen] of Object.entries(screens)) {
+    find(`#${other}`).hidden = other !== name;
+    find(`nav a[href="#${other}"]`).toggleAttribute("aria-current", other === name);
+    (other === name ? screen.open : screen.close)?.call(screen);
+  }
+  document.title = `${find(`#${name} h1`).textContent} · Fireside`;
+}
+
+addEventListener("hashchange", () => (show(), find("main").focus({preventScroll: true})));
+show();
+status.watch();

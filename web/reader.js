@@ -1,0 +1,40 @@
+// Reads an answer aloud, block by block as they are finished: the next one is fetched while one is heard.
+
+import {lexer} from "./vendor/marked.js";
+import {speak} from "./speech.js";
+
+const SILENT = new Set(["space", "code", "hr", "def", "html"]);
+
+export class Reader {
+  #controller = new AbortController();
+  #before = Promise.resolve();
+
+  /** Whatever sounds now ends: two do not read at once. */
+  constructor(player) {
+    this.player = player;
+    player.flush();
+    this.id = crypto.randomUUID?.() ?? String(Math.random());
+    player.addEventListener("flushed", () => this.#controller.abort(), {once: true});
+  }
+
+  /** Tokens of markdown. What is not made to be heard, such as code, is passed over. */
+  read(blocks) {
+    for (const {type, raw} of blocks) {
+      if (!SILENT.has(type)) this.#before = this.#before.then(() => this.#speak(raw)).catch(() => this.#controller.abort());
+    }
+  }
+
+  readAll(text) {
+    this.player.wake();
+    this.read(lexer(text));
+  }
+
+  stop() {
+    this.#controller.abort();
+    this.player.flush();
+  }
+
+  async #speak(text) {
+    if (!this.#controller.signal.aborted) await speak(this.player, this.id, {input: text}, this.#controller.signal);
+  }
+}

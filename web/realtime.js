@@ -1,0 +1,215 @@
+// A spoken conversation over WS /v1/realtime: OpenAI's events by their GA names, and what is to be played and shown of them.
+
+import {bytes, floats, fromBase64, toBase64} from "./pcm.js";
+import {socket} from "./server.js";
+
+const TURNS = {type: "server_vad", create_response: true, interrupt_response: true};
+const LOST = "The connection to the server was lost, or the server has no conversation to offer.";
+const CLOSED = {1013: "The server has no room for a conversation now, or is still loading.", 1012: "The server is being restarted."};
+
+/**
+ * Events: "state" (detail: connecting, listening, hearing, thinking, speaking, ended), "line" (detail: {id, who, text, final, cut}),
+ * "problem" (detail: words), "heard" (detail: seconds from the end of a question to the first sound of its answer).
+ */
+export class Realtime extends EventTarget {
+  state = "ended";
+  #lines = new Map(); // id of an item -> what is written of it
+  #dropped = new Set(); // items that were interrupted: what still comes of them is not played
+  #answering = false;
+  #asked = 0;
+
+  constructor(player, {voice = "", instructions = "", model = ""} = {}) {
+    super();
+    this.player = player;
+    this.wanted = {voice, instructions};
+    this.path = `v1/realtime?${new URLSearchParams({model, ducking: "true"})}`;
+    this.#onBegin = () => this.#sounding();
+    this.#onEnd = () => this.#rest();
+  }
+
+  #onBegin;
+  #onEnd;
+
+  open(handsFree) {
+    this.handsFree = handsFree;
+    this.#become("connecting");
+    this.socket = socket(this.path);
+    this.socket.onmessage = ({data}) => this.#take(JSON.parse(data));
+    this.socket.onclose = ({code, reason}) => this.#closed(code, reason);
+    this.player.addEventListener("begin", this.#onBegin);
+    this.player.addEventListener("end", this.#onEnd);
+  }
+
+  close() {
+    this.socket.onclose = null;
+    this.socket.close();
+    this.player.flush();
+    this.#end();
+  }
+
+  #closed(code, reason) {
+    if (code !== 1000) this.#tell("problem", reason || CLOSED[code] || LOST);
+    this.#end();
+  }
+
+  #end() {
+    this.player.removeEventListener("begin", this.#onBegin);
+    this.player.removeEventListener("end", this.#onEnd);
+    this.player.duck(false);
+    this.#become("ended");
+  }
+
+  get live() {
+    return this.state !== "ended" && this.state !== "connecting";
+  }
+
+  /** What the microphone hears: samples of 24 kHz. */
+  hear(samples) {
+    if (this.live) this.#send({type: "input_audio_buffer.append", audio: toBase64(bytes(samples))});
+  }
+
+  /** Whether the server finds out when a turn ends, or is told. */
+  turns(handsFree) {
+    this.handsFree = handsFree;
+    if (this.live) this.#configure();
+  }
+
+  hold() {
+    this.interrupt();
+    this.#send({type: "input_audio_buffer.clear"});
+    this.#become("hearing");
+  }
+
+  release() {
+    this.#asked = performance.now();
+    this.#become("thinking");
+    this.#send({type: "input_audio_buffer.commit"});
+    this.#send({type: "response.create"});
+  }
+
+  /** Ends the answer that is being made or played. */
+  interrupt() {
+    if (this.#answering) this.#send({type: "response.cancel"});
+    this.#cut();
+    if (this.state !== "hearing") this.#become("listening");
+  }
+
+  #send(event) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(event));
+  }
+
+  #configure() {
+    const input = {transcription: {}, turn_detection: this.handsFree ? TURNS : null};
+    const output = this.wanted.voice ? {voice: this.wanted.voice} : {};
+    const instructions = this.wanted.instructions ? {instructions: this.wanted.instructions} : {};
+    this.#send({type: "session.update", session: {type: "realtime", ...instructions, audio: {input, output}}});
+  }
+
+  #take(event) {
+    this.#on[event.type]?.(event);
+  }
+
+  #on = {
+    "session.created": () => (this.#configure(), this.#become("listening")),
+    "input_audio_buffer.speech_started": () => this.#spoken(),
+    "input_audio_buffer.speech_stopped": () => this.#asking(),
+    "fireside.speech.suspected": () => this.player.duck(true),
+    "fireside.speech.dismissed": () => this.player.duck(false),
+    "conversation.item.added": ({item}) => item.role === "user" && this.#line(item.id, "you", "", false),
+    "conversation.item.input_audio_transcription.delta": ({item_id, delta}) => this.#line(item_id, "you", delta, false),
+    "conversation.item.input_audio_transcription.completed": ({item_id, transcript}) => this.#whole(item_id, "you", transcript),
+    "conversation.item.input_audio_transcription.failed": ({item_id, error}) =>
+      this.#whole(item_id, "you", `(not understood: ${error.message})`),
+    "response.created": () => this.#begin(),
+    "response.output_audio.delta": ({item_id, delta}) => this.#play(item_id, delta),
+    "response.output_audio.done": ({item_id}) => this.player.close(item_id),
+    "response.output_audio_transcript.delta": ({item_id, delta}) => this.#line(item_id, "fireside", delta, false),
+    "response.output_audio_transcript.done": ({item_id, transcript}) => this.#whole(item_id, "fireside", transcript),
+    "response.done": ({response}) => this.#done(response),
+    // What is left of an answer is what was heard of it: the server knows the words.
+    "conversation.item.truncated": ({item_id}) => this.#send({type: "conversation.item.retrieve", item_id}),
+    "conversation.item.retrieved": ({item}) => this.#left(item),
+    error: ({error}) => this.#fault(error),
+  };
+
+  #spoken() {
+    this.#cut();
+    this.#become("hearing");
+  }
+
+  #asking() {
+    this.#asked = performance.now();
+    this.#become("thinking");
+  }
+
+  #begin() {
+    this.#answering = true;
+    if (this.state !== "hearing" && this.state !== "speaking") this.#become("thinking");
+  }
+
+  #play(id, delta) {
+    if (!this.#dropped.has(id)) this.player.play(id, floats(fromBase64(delta)));
+  }
+
+  #sounding() {
+    if (this.#asked) this.#tell("heard", (performance.now() - this.#asked) / 1000);
+    this.#asked = 0;
+    if (this.state !== "hearing") this.#become("speaking");
+  }
+
+  #done({status, status_details: details}) {
+    this.#answering = false;
+    if (status === "failed") this.#tell("problem", details?.error?.message ?? "The answer failed.");
+    if (!this.player.playing) this.#rest();
+  }
+
+  #rest() {
+    if (this.#answering && this.state === "speaking") this.#become("thinking");
+    else if (!this.#answering && this.state !== "hearing" && this.live) this.#become("listening");
+  }
+
+  #left({id, content}) {
+    const transcript = content?.[0]?.transcript;
+    if (this.#lines.has(id) && typeof transcript === "string") this.#write(id, {text: transcript});
+  }
+
+  #fault({code, message}) {
+    if (code === "response_cancel_not_active") return; // it has just ended by itself
+    this.#tell("problem", message);
+    if (this.state === "thinking") this.#rest();
+  }
+
+  /** Silence, and the server is told how much of the answer was heard. */
+  #cut() {
+    const cut = this.player.flush();
+    this.player.duck(false);
+    for (const [id, {who, final}] of this.#lines) if (who === "fireside" && (!final || id === cut?.id)) this.#dropped.add(id);
+    if (!cut || !this.#lines.has(cut.id)) return;
+    this.#send({type: "conversation.item.truncate", item_id: cut.id, content_index: 0, audio_end_ms: Math.round(1000 * cut.seconds)});
+    this.#write(cut.id, {cut: true});
+  }
+
+  #line(id, who, more, final) {
+    this.#write(id, {who, text: (this.#lines.get(id)?.text ?? "") + more, final});
+  }
+
+  #whole(id, who, text) {
+    this.#write(id, {who, text, final: true});
+  }
+
+  #write(id, change) {
+    const line = {id, cut: false, ...this.#lines.get(id), ...change};
+    this.#lines.set(id, line);
+    this.#tell("line", line);
+  }
+
+  #become(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.#tell("state", state);
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, {detail}));
+  }
+}

@@ -1,0 +1,173 @@
+// The talk: the fire, the state of the conversation in words, and what was said.
+
+import {find, icon, make, problem} from "./dom.js";
+import {Fire} from "./fire.js";
+import {Microphone} from "./microphone.js";
+import {chosen} from "./preferences.js";
+import {Realtime} from "./realtime.js";
+import {session} from "./session.js";
+
+const WORDS = {
+  connecting: "Lighting the fire",
+  listening: "Listening",
+  hearing: "Hearing you",
+  thinking: "Thinking",
+  speaking: "Speaking",
+  ended: "Ready when you are",
+};
+
+export class Talk {
+  #conversation = null;
+  #microphone = null;
+  #level = 0;
+  #held = false;
+
+  constructor(player) {
+    this.player = player;
+    this.section = find("#talk");
+    this.fire = new Fire(find("#fire"), () => this.#burning());
+    find("#talk-button").onclick = () => (this.#conversation ? this.end() : this.start());
+    find("#mute").onclick = () => this.#mute();
+    find("#interrupt").onclick = () => this.#conversation?.interrupt();
+    for (const choice of this.section.querySelectorAll("[name=turns]")) choice.onchange = () => this.#turns();
+    this.#holding(find("#hold"));
+    this.#show("ended");
+  }
+
+  open() {
+    this.fire.light();
+  }
+
+  /** Another screen is opened: nobody is listened to unawares. */
+  close() {
+    this.end();
+    this.fire.rest();
+  }
+
+  async start() {
+    this.#problem(null);
+    this.player.flush();
+    this.player.wake();
+    const conversation = (this.#conversation = new Realtime(this.player, chosen));
+    this.#listenTo(conversation);
+    conversation.open(this.#handsFree());
+    try {
+      await this.#open(conversation);
+    } catch (error) {
+      this.end();
+      this.#problem(error.message);
+    }
+  }
+
+  async #open(conversation) {
+    const microphone = await Microphone.open((samples) => this.#heard(samples));
+    if (this.#conversation !== conversation) return microphone.close(); // ended while the browser was still asking
+    this.#microphone = microphone;
+  }
+
+  #listenTo(conversation) {
+    conversation.addEventListener("state", ({detail}) => this.#show(detail));
+    conversation.addEventListener("line", ({detail}) => this.#write(detail));
+    conversation.addEventListener("problem", ({detail}) => this.#problem(detail));
+    conversation.addEventListener("heard", ({detail}) => session.ttfa.add(detail));
+  }
+
+  end() {
+    const conversation = this.#conversation;
+    this.#conversation = null;
+    if (conversation && conversation.state !== "ended") conversation.close();
+    this.#microphone?.close();
+    this.#microphone = null;
+    this.#level = 0;
+  }
+
+  #heard(samples) {
+    this.#level = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+    if (this.#handsFree() || this.#held) this.#conversation?.hear(samples);
+  }
+
+  #handsFree = () => find("[name=turns]:checked").value === "free";
+
+  #turns() {
+    this.section.dataset.turns = find("[name=turns]:checked").value;
+    this.#conversation?.turns(this.#handsFree());
+    this.#say();
+  }
+
+  #mute() {
+    if (!this.#microphone) return;
+    const muted = (this.#microphone.muted = !this.#microphone.muted);
+    find("#mute").setAttribute("aria-pressed", muted);
+    find("#mute").setAttribute("aria-label", muted ? "Unmute the microphone" : "Mute the microphone");
+    find("#mute").replaceChildren(icon(muted ? "muted" : "microphone"));
+    this.#say();
+  }
+
+  /** The space bar, wherever it does nothing else, and the button for fingers. */
+  #holding(button) {
+    const free = ({target}) => !target.closest("button, input, textarea, select, a, dialog");
+    addEventListener("keydown", (event) => {
+      if (event.code !== "Space" || !(free(event) || event.target === button) || !this.#conversation?.live) return;
+      event.preventDefault();
+      if (!event.repeat) this.#hold();
+    });
+    addEventListener("keyup", ({code}) => code === "Space" && this.#release());
+    addEventListener("blur", () => this.#release());
+    button.onpointerdown = () => this.#hold();
+    for (const end of ["pointerup", "pointercancel", "pointerleave"]) button.addEventListener(end, () => this.#release());
+  }
+
+  #hold() {
+    if (!this.#conversation?.live || this.#held) return;
+    if (this.#handsFree()) find("[name=turns][value=hold]").click();
+    this.#held = true;
+    this.#conversation.hold();
+  }
+
+  #release() {
+    if (this.#held) this.#conversation?.release();
+    this.#held = false;
+  }
+
+  #show(state) {
+    this.section.dataset.state = state;
+    const running = state !== "ended";
+    if (!running) this.end();
+    find("#talk-button").textContent = running ? "End" : "Start talking";
+    find("#talk-button").classList.toggle("ending", running);
+    find("#mute").disabled = !running;
+    find("#interrupt").disabled = state !== "speaking" && state !== "thinking";
+    this.#say();
+  }
+
+  #say() {
+    const state = this.section.dataset.state;
+    const words = state === "listening" && this.#microphone?.muted ? "Muted" : WORDS[state];
+    const waiting = state === "listening" && !this.#handsFree();
+    if (find("#talk-state").textContent !== words) find("#talk-state").textContent = waiting ? "Hold to talk" : words;
+  }
+
+  #write({id, who, text, final, cut}) {
+    const list = find("#transcript");
+    const known = list.querySelector(`[data-item="${CSS.escape(id)}"]`);
+    const line = known ?? make(`li.${who}`, {"data-item": id}, make("b", {}, who === "you" ? "You" : "Fireside"), make("p"));
+    line.querySelector("p").textContent = text || (cut ? "" : "…");
+    line.classList.toggle("growing", !final);
+    line.classList.toggle("cut", cut);
+    if (cut && !line.querySelector("small")) line.append(make("small", {}, "interrupted"));
+    if (!known) list.append(line);
+    list.parentElement.setAttribute("aria-busy", !final);
+    find("#talk .transcript").scrollTop = list.offsetHeight;
+  }
+
+  #problem(words) {
+    find("#talk-problem").replaceChildren(...(words ? problem(words) : []));
+  }
+
+  /** How high the fire burns, 0 to 1, and in which mood. */
+  #burning() {
+    const state = this.section.dataset.state;
+    const level = state === "hearing" || state === "listening" ? Math.min(1, 4 * this.#level) : this.player.level();
+    return {state, level};
+  }
+}
