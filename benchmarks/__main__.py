@@ -1,12 +1,13 @@
 """Run the benchmarks one after the other: `python -m benchmarks [NAME ...]`. Each explains itself: `python -m benchmarks.NAME --help`.
 
-splitting  the splitter's work for each token                   no weights, no torch
-front      streaming through BentoML and without it             no weights, no torch
-text       beside vLLM's own server                             the cpu profile's weights
-speech     beside Coqui's own server                            the cpu profile's weights, Flask, espeak-ng
-cancels    11,000 speech requests, most of them cancelled       the cpu profile's weights
-faults     engines killed under load, streams cut               the cpu profile's weights
-gpu        both engines, alone and together                     not run unless named
+splitting     the splitter's work for each token                   no weights, no torch
+front         streaming through BentoML and without it             no weights, no torch
+text          beside vLLM's own server                             the cpu profile's weights
+speech        beside Coqui's own server                            the cpu profile's weights, Flask, espeak-ng
+conversation  spoken questions, and interruptions              the cpu profile's weights
+cancels       11,000 speech requests, most of them cancelled       the cpu profile's weights
+faults        engines killed under load, streams cut               the cpu profile's weights
+gpu           both engines, alone and together                     not run unless named
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 
 from benchmarks.machine import ROOT
 
-USUAL = ("splitting", "front", "text", "speech", "cancels", "faults")
+USUAL = ("splitting", "front", "text", "speech", "conversation", "cancels", "faults")
 
 
 def main() -> int:
