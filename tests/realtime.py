@@ -210,15 +210,17 @@ async def serving(home: House) -> AsyncIterator[str]:
 class Client:
     """The official SDK's connection, every event of which is held against the SDK's own models."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, patience: float = 10) -> None:
+        """`patience`: seconds until the next event is there, or never comes."""
         self.connection = connection
+        self.patience = patience
         self.events: list[dict[str, Any]] = []
 
     async def send(self, kind: str, **fields: Any) -> None:
         await self.connection.send({"type": kind, **fields})
 
     async def event(self) -> dict[str, Any]:
-        raw = json.loads(await asyncio.wait_for(self.connection.recv_bytes(), 10))
+        raw = json.loads(await asyncio.wait_for(self.connection.recv_bytes(), self.patience))
         checked(raw)
         self.events.append(raw)
         return raw
@@ -256,8 +258,12 @@ class Client:
 
     async def say(self, seconds: float, *, loud: bool = True) -> None:
         """Speech, or silence."""
-        for piece in pieces(seconds, loud=loud):
-            await self.send("input_audio_buffer.append", audio=piece)
+        await self.hear(pcm(seconds, loud=loud))
+
+    async def hear(self, data: bytes) -> None:
+        """A recording, as a microphone sends it: 100 ms of pcm at a time."""
+        for at in range(0, len(data), 4800):
+            await self.send("input_audio_buffer.append", audio=base64.b64encode(data[at : at + 4800]).decode())
 
     def kinds(self, *, deltas: bool = False) -> list[str]:
         """What came, without the events that come as often as they like."""
@@ -306,12 +312,6 @@ def _known(value: Any, raw: Any) -> None:
 def pcm(seconds: float, *, loud: bool = True, rate: int = 24000) -> bytes:
     at = np.arange(round(seconds * rate)) / rate
     return bytes((12000 * loud * np.sin(2 * np.pi * 220 * at)).astype("<i2").tobytes())
-
-
-def pieces(seconds: float, *, loud: bool = True) -> Iterator[str]:
-    """As a microphone sends it, 100 ms at a time."""
-    data = pcm(seconds, loud=loud)
-    return (base64.b64encode(data[at : at + 4800]).decode() for at in range(0, len(data), 4800))
 
 
 class Local:

@@ -19,6 +19,7 @@ from voice.finished import LONGEST, SHORTEST, finished, patience
         "Stop!",
         "I know who you are.",
         "What are you waiting for?",
+        "Do you take tea, or?",
         "今日はいい天気です。",
         "هل أنت هنا؟",
     ],
@@ -41,6 +42,7 @@ def test_done(text: str) -> None:
         "so what I mean",
         "Tell him I'm.",
         "The thing is—",
+        "What is the?",
     ],
 )
 def test_not_done(text: str) -> None:

@@ -22,6 +22,8 @@ _LEADING_ON = {
     "pt": "o a os as um uma meu minha e ou mas porque enquanto hum",
     "nl": "de het een mijn jouw en of maar want omdat hoewel eh uhm",
 }
+_ASKED = frozenset({"or", "oder", "ou", "o", "of"})
+"""Of these, what a question may end on."""
 _LEADING = {language: frozenset(words.split()) for language, words in _LEADING_ON.items()}
 _ENDS = (".", "!", "?", "。", "！", "？", "؟", "।", "።", "…")
 _TRAILING_OFF = ("...", "…", ",", "、", "，", "،", ";", ":", "-", "–", "—")
@@ -30,15 +32,16 @@ _LAST_WORD = re.compile(r"[\w'’]+(?=\W*$)")
 
 
 def finished(text: str, language: str = "en") -> bool:
-    """A transcriber ends nearly all it hears with a full stop: the last word counts for more than the sign behind it."""
+    """A transcriber ends nearly all it hears with a sign, half a question too: the last word counts for more than what is behind it."""
     said = text.strip().rstrip(_CLOSERS).rstrip()
     if not said or said.endswith(_TRAILING_OFF):
         return False
     last = _LAST_WORD.search(said)
     if last is None:
         return False
-    leading_on = last.group().lower().replace("’", "'") in _LEADING.get(language.partition("-")[0].lower(), ())
-    return said.endswith(_ENDS) and (not leading_on or said.endswith(("?", "？", "؟", "!")))
+    word = last.group().lower().replace("’", "'")
+    leading_on = word in _LEADING.get(language.partition("-")[0].lower(), ())
+    return said.endswith(_ENDS) and (not leading_on or (word in _ASKED and said.endswith("?")))
 
 
 def patience(text: str, eagerness: Eagerness, language: str = "en") -> float:
