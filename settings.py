@@ -194,7 +194,7 @@ class Aliases(Part):
     """More names for it, in /v1/realtime alone."""
     speech: dict[str, str] = dict.fromkeys(("tts-1", "tts-1-hd", "gpt-4o-mini-tts"), "")
     """Names for speech models, and the model each stands for; empty is whichever has the voice that was asked for."""
-    listening: tuple[str, ...] = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
+    listening: tuple[str, ...] = ("whisper-1", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
     """Names for the listening model."""
     voices: dict[str, str] = dict.fromkeys(
         ("alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer", "verse", "marin", "cedar"), ""

@@ -66,6 +66,17 @@ def test_softer_speech_than_began_it_still_is_speech() -> None:
     assert kinds(told(TurnDetector(), (0.4, 2.0))) == []
 
 
+def test_what_is_hardly_like_speech_begins_no_turn_unless_it_lasts() -> None:
+    assert kinds(told(TurnDetector(), (0.55, 0.25), (0.0, 1.0))) == [Suspected, Dismissed]
+    assert kinds(told(TurnDetector(), (0.55, 1.0))) == [Suspected, Started]
+    assert kinds(told(TurnDetector(), (1.0, 0.14))) == [Suspected, Started]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.9, 1.0])
+def test_certain_speech_begins_a_turn_at_any_threshold(threshold: float) -> None:
+    assert kinds(told(TurnDetector(threshold=threshold), (1.0, 0.6))) == [Suspected, Started]
+
+
 def test_forgetting_a_turn_is_silent_and_keeps_the_clock() -> None:
     detector = TurnDetector()
     told(detector, (0.9, 1.0))

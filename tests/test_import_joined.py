@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,50 @@ def test_another_content_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=f"instead of {'0' * 64}: install the packages"):
         store.add("small", JoinedBuilder(FILES, {"model.bin": "0" * 64}, "MIT"))
     assert store.list() == store.broken() == ()
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["interrupted", "killed"])
+@pytest.mark.parametrize("written", [6, 12, 14, 16])
+def test_an_import_that_was_stopped_leaves_nothing_to_load_and_the_next_one_succeeds(tmp_path: Path, written: int, killed: bool) -> None:
+    store, builder = Store(tmp_path / "models"), JoinedBuilder(FILES, {"model.bin": RIGHT}, "MIT")
+    stopped_at(written, store, builder, killed)
+    assert store.list() == ()
+    assert [broken.name for broken in store.broken()] == (["small"] if killed else [])
+    with pytest.raises(WeightsError, match="half-written" if killed else "is not in"):
+        store.get("small")
+    store.add("small", builder)
+    assert store.verify("small", deep=True).size == 16
+    assert store.broken() == ()
+
+
+def test_a_replacement_that_was_killed_leaves_the_old_model(tmp_path: Path) -> None:
+    store, builder = Store(tmp_path / "models"), JoinedBuilder(FILES, {"model.bin": RIGHT}, "MIT")
+    store.add("small", builder)
+    stopped_at(6, store, builder, killed=True, replace=True)
+    assert store.verify("small", deep=True).size == 16
+    store.add("small", builder, replace=True)
+    assert (len(store.list()), store.broken()) == (1, ())
+
+
+def stopped_at(written: int, store: Store, builder: JoinedBuilder, killed: bool, replace: bool = False) -> None:
+    """Ctrl-C, or kill -9, once so many bytes are written."""
+
+    def stop(_: str, done: int, total: int) -> None:
+        if done == written:
+            if killed:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise KeyboardInterrupt
+
+    if killed:
+        process = multiprocessing.get_context("fork").Process(
+            target=store.add, args=("small", builder), kwargs={"replace": replace, "progress": stop}
+        )
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        return
+    with pytest.raises(KeyboardInterrupt):
+        store.add("small", builder, replace=replace, progress=stop)
 
 
 @pytest.mark.parametrize(

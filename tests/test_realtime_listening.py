@@ -34,8 +34,8 @@ async def test_a_noise_that_has_no_end_is_a_turn_at_last(monkeypatch: pytest.Mon
     async with house() as home, connected(home) as client:
         await client.say(4.0)
         await client.say(0.7, loud=False)
-        await client.until("response.done")
-        assert len(client.of("input_audio_buffer.committed")) == 2
+        for _ in range(2):
+            await client.until("input_audio_buffer.committed")
         assert client.of("input_audio_buffer.speech_stopped")[0]["audio_end_ms"] == pytest.approx(3000, abs=200)
 
 

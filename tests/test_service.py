@@ -41,6 +41,7 @@ def test_every_model_is_listed_and_found_by_its_aliases(server: Server) -> None:
     client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
     assert {model.id for model in client.models.list()} == {"mock-text", "mock-speech", "mock-listening"}
     assert client.models.retrieve("tts-1").id == "mock-speech"
+    assert client.models.retrieve("gpt-transcribe").id == "mock-listening"
     with pytest.raises(openai.NotFoundError, match="gpt-9"):
         client.models.retrieve("gpt-9")
 
@@ -93,7 +94,8 @@ def test_mock_mode_imports_nothing_heavy() -> None:
     assert run.stdout.strip().endswith("[]")
 
 
-def test_the_speech_worker_of_mock_mode_imports_nothing_heavy() -> None:
-    code = f"import models.speech.mock, models.speech.worker, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+@pytest.mark.parametrize("kind", ["speech", "listening"])
+def test_the_workers_of_mock_mode_import_nothing_heavy(kind: str) -> None:
+    code = f"import models.{kind}.mock, models.{kind}.worker, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

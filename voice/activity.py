@@ -12,8 +12,10 @@ WINDOW = 0.032
 """Seconds of audio behind each probability: 512 samples at 16 kHz, as silero-vad takes them."""
 HYSTERESIS = 0.15
 """Who speaks goes on speaking until the probability is so much below the threshold (as in silero-vad's own iterator)."""
-SURE = 0.096
-"""Seconds of speech that are no click."""
+SURE = 0.128
+"""Seconds of speech that are no click, and no plucked string."""
+UNSURE = 0.2
+"""What a window at the threshold counts for, where one that is certainly speech counts for 1: music is seldom certain."""
 DIP = 0.064
 """Seconds without speech that do not end a beginning: a stop consonant is as long."""
 PAUSE = 0.2
@@ -69,7 +71,7 @@ class TurnDetector:
     """Feed it one probability after another; of each turn it tells Suspected, Started, then Paused and perhaps Resumed, and Stopped.
 
     `patience` is the silence, in seconds, that ends a turn, and `sure` the speech that begins one. Both may be changed at any time: the one
-    by what was said, the other while there is something to interrupt.
+    by what was said, the other while there is something to interrupt. Whatever is not quite like speech takes longer to begin a turn.
     """
 
     def __init__(self, *, threshold: float = 0.5, patience: float = 0.5, sure: float = SURE) -> None:
@@ -102,7 +104,7 @@ class TurnDetector:
         """Take it to its end."""
         begin, self._now = self._now, self._now + WINDOW
         if probability >= self.threshold - HYSTERESIS * (self._began is not None):
-            yield from self._voice(begin)
+            yield from self._voice(begin, self._certainty(probability))
         elif self._began is not None:
             yield from self._silence(begin)
 
@@ -112,9 +114,13 @@ class TurnDetector:
         self._began = self._silent_since = None
         self._voiced = 0.0
 
-    def _voice(self, at: float) -> Iterator[Activity]:
+    def _certainty(self, probability: float) -> float:
+        above = max(0.0, probability - self.threshold) / max(1 - self.threshold, HYSTERESIS)
+        return UNSURE + (1 - UNSURE) * above
+
+    def _voice(self, at: float, certainty: float) -> Iterator[Activity]:
         self._silent_since = None
-        self._voiced += WINDOW
+        self._voiced += certainty * WINDOW
         if self._began is None:
             self._began = at
             yield Suspected(at)

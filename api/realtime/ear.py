@@ -17,7 +17,7 @@ from models.errors import FiresideError
 from voice.activity import SURE, Activity, Paused, Resumed, Started, Stopped, TurnDetector
 from voice.finished import LONGEST, patience
 
-SURE_WHILE_SPEAKING = 0.25
+SURE_WHILE_SPEAKING = 0.2
 """Seconds of speech that interrupt an answer that is being heard: a cough is shorter."""
 LONGEST_TURN = 300
 """Seconds of audio that are kept; a turn that has no end is over then."""

@@ -20,6 +20,10 @@ from models.listening.short import LONGEST, Turn
 from models.listening.silero import Silero
 
 _TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+# Of what somebody waits for. The others cost a minute on what no temperature makes likely: each is read five times over.
+_URGENT_TEMPERATURES = (0.0, 0.4)
+_URGENT_TOKENS = 220
+"""More than are said in Whisper's window, and with the longest prompt as many as there is room for."""
 _AUTO = {"cuda": "float16", "cpu": "int8"}
 # Of a GPU that cannot go on: whatever comes after it fails too.
 _FATAL = ("CUDA error", "CUBLAS_STATUS", "cuDNN")
@@ -53,12 +57,12 @@ class WhisperListener:
     def _turn(self, job: ListeningJob) -> Iterator[Heard]:
         turn = Turn(self._whisper, job)
         if turn.doubtful:
-            yield from self._recording(job, beam_size=1)
+            yield from self._recording(job)
         else:
             yield _language(turn.language.code, turn.language.probability)
             yield from turn.segments
 
-    def _recording(self, job: ListeningJob, beam_size: int = 0) -> Iterator[Heard]:
+    def _recording(self, job: ListeningJob) -> Iterator[Heard]:
         if not len(job.samples):
             yield Language(job.language or "en", float(bool(job.language)))
             return
@@ -67,14 +71,21 @@ class WhisperListener:
             language=job.language or None,
             task=job.task,
             initial_prompt=job.prompt or None,
-            temperature=_TEMPERATURES if job.temperature is None else job.temperature,
-            beam_size=beam_size or self._beam_size,
             word_timestamps=job.words,
             # What was not speech makes Whisper invent text: silero takes it out, and times are those of the whole.
             vad_filter=True,
+            **self._care(job),
         )
         yield _language(info.language, info.language_probability)
         yield from map(_segment, segments)
+
+    def _care(self, job: ListeningJob) -> dict[str, Any]:
+        """How often it may be read. A turn without times is read as one window: by its times, Whisper may go through it in small steps."""
+        if not job.urgent:
+            return {"temperature": _temperatures(job, _TEMPERATURES), "beam_size": self._beam_size}
+        temperatures = _temperatures(job, _URGENT_TEMPERATURES)
+        few = {"temperature": temperatures, "beam_size": 1, "best_of": 1, "max_new_tokens": _URGENT_TOKENS}
+        return few | {"without_timestamps": _is_turn(job)}
 
     def _warm_up(self) -> None:
         """Both ways once: kernels are chosen, and memory for the longest window is taken, before anybody waits."""
@@ -83,6 +94,10 @@ class WhisperListener:
             for _ in self.transcribe(ListeningJob("", noise, language="en", temperature=0.0, urgent=urgent), lambda: False):
                 pass
         self._silero.stream()(noise[:512])
+
+
+def _temperatures(job: ListeningJob, otherwise: tuple[float, ...]) -> float | tuple[float, ...]:
+    return otherwise if job.temperature is None else job.temperature
 
 
 def _code(tag: str) -> str:

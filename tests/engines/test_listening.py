@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -94,6 +95,19 @@ async def test_a_turn_that_repeats_its_words_is_no_endless_one(spoken: list[np.n
         assert text(segments).lower().count("yes") == 3
 
 
+async def test_a_turn_that_nobody_understands_takes_a_few_times_as_long_and_no_minute(spoken: list[np.ndarray]) -> None:
+    sentences = np.concatenate(spoken * 6)[: 25 * LISTENING_RATE]
+    async with listening() as engine:
+        usual, *others = [await _seconds(engine, samples) for samples in (sentences, sentences[::-1], np.tile(spoken[2][:6400], 62))]
+    assert max(others) <= 6 * usual, (usual, others)
+
+
+async def _seconds(engine: WorkerListeningEngine, samples: np.ndarray) -> float:
+    begin = time.monotonic()
+    await heard(engine, samples, urgent=True)
+    return time.monotonic() - begin
+
+
 async def test_a_killed_worker_ends_its_job_and_listens_again(spoken: list[np.ndarray]) -> None:
     async with listening() as engine:
         stream = engine.transcribe(ListeningJob("me", np.concatenate(spoken * 20)))
@@ -116,21 +130,20 @@ async def turns(engine: WorkerListeningEngine, samples: np.ndarray) -> list[Acti
 
 
 async def test_turns_begin_and_end_where_the_speech_does(spoken: list[np.ndarray]) -> None:
-    room = np.random.default_rng(0).normal(0, 0.0005, int(1.3 * LISTENING_RATE))
-    parts, expected, at = [room], [], len(room)
+    quiet = np.zeros(int(1.3 * LISTENING_RATE), np.float32)
+    parts, expected, at = [quiet], [], len(quiet)
     for samples in spoken:
         loud = np.flatnonzero(np.abs(samples) > 0.003 * np.abs(samples).max())  # -50 dB: fricatives fade
         expected += [(at + loud[0]) / LISTENING_RATE, (at + loud[-1]) / LISTENING_RATE]
-        parts += [samples, room]
-        at += len(samples) + len(room)
+        parts += [samples, quiet]
+        at += len(samples) + len(quiet)
+    # A room is heard behind the speech, too: where it sets in at the end of a sentence, it passes for a consonant.
+    audio = np.concatenate(parts) + np.random.default_rng(0).normal(0, 0.0005, at)
     async with listening() as engine:
-        found = [event for event in await turns(engine, np.concatenate(parts)) if isinstance(event, Started | Stopped)]
+        found = [event for event in await turns(engine, audio) if isinstance(event, Started | Stopped)]
     assert [type(event) for event in found] == [Started, Stopped] * 3
     late = [event.at - at for event, at in zip(found, expected, strict=True)]
-    assert max(map(abs, late[::2])) <= 0.1, late
-    # docs/listening.md: nine ends in ten are told within 0.1 s; one in a consonant that fades, as that of "bridge", is not.
-    assert max(map(abs, late[1::2])) <= 0.2, late
-    assert sum(abs(seconds) <= 0.1 for seconds in late[1::2]) >= 2, late
+    assert max(map(abs, late)) <= 0.1, late
 
 
 def _sounds() -> Iterator[tuple[str, np.ndarray]]:
@@ -148,6 +161,29 @@ def _sounds() -> Iterator[tuple[str, np.ndarray]]:
     clicks = np.zeros(len(at))
     clicks[:: LISTENING_RATE // 3] = 0.9
     yield "clicks", clicks
+
+
+def _melody(seed: int) -> np.ndarray:
+    """Plucked strings, the overtones of which die away before them: of all melodies that we made, the ones most like speech."""
+    chance, at = np.random.default_rng(seed), np.arange(int(0.9 * LISTENING_RATE)) / LISTENING_RATE
+    root, steps = chance.choice([110, 147, 165, 196, 220, 262, 330]), np.array([0, 2, 4, 5, 7, 9, 11, 12])
+    melody, begin = np.zeros(5 * LISTENING_RATE), 0
+    while begin < 4 * LISTENING_RATE:
+        length, hertz = chance.choice([0.15, 0.25, 0.3, 0.5]), root * 2 ** (chance.choice(steps) / 12)
+        note = sum(
+            np.sin(2 * np.pi * hertz * part * at + chance.uniform(0, 6)) / part**1.5 * np.exp(-3 * part * at) for part in range(1, 7)
+        )
+        melody[begin : begin + len(at)] += chance.uniform(0.4, 1) * note * (1 - np.exp(-200 * at))
+        begin += int(length * LISTENING_RATE)
+    return 0.3 * melody / np.abs(melody).max() + chance.normal(0, 0.0005, len(melody))
+
+
+async def test_a_melody_hardly_ever_begins_a_turn() -> None:
+    """docs/listening.md: one note in hundreds is as much like speech as speech is."""
+    async with listening() as engine:
+        found = [event for seed in range(30) for event in await turns(engine, _melody(seed))]
+    assert sum(isinstance(event, Suspected) for event in found) > 10
+    assert sum(isinstance(event, Started) for event in found) <= 2
 
 
 async def test_what_is_no_speech_begins_no_turn() -> None:

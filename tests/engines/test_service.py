@@ -19,6 +19,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.engines.whisper import transcribe, word_error_rate
+from tests.recordings import recording, tone
 from tests.servers import ROOT, Server, serve
 
 pytestmark = [pytest.mark.engines, pytest.mark.anyio]
@@ -140,6 +141,25 @@ def test_a_killed_speech_worker_comes_back_while_text_goes_on(real_server: Serve
     assert "Paris" in ask(real_server)
     real_server.wait("/readyz", 200, 120)
     assert say(real_server).status_code == 200
+
+
+def hear(server: Server) -> httpx.Response:
+    spoken = recording("wav", tone(1.0))
+    return httpx.post(f"{server.url}/v1/audio/transcriptions", data={"model": "whisper-1"}, files={"file": spoken}, timeout=60)
+
+
+@pytest.mark.timeout(200)
+def test_a_killed_listening_worker_comes_back_while_text_and_speech_go_on(real_server: Server) -> None:
+    assert hear(real_server).status_code == 200
+    child(real_server, "models.listening.worker").kill()
+    real_server.wait("/readyz", 503, 5)
+    answer = hear(real_server)
+    assert answer.status_code == 503
+    assert "the listening worker was killed by SIGKILL" in answer.json()["error"]["message"]
+    assert "Paris" in ask(real_server)
+    assert say(real_server).status_code == 200
+    real_server.wait("/readyz", 200, 60)
+    assert hear(real_server).status_code == 200
 
 
 @pytest.mark.timeout(500)
