@@ -88,6 +88,8 @@ class RealtimeSession(Connection):
         """Of the answer that the client has asked for."""
         self._last: Answer | None = None
         """The conversation's: it is in the making, or being heard."""
+        self._playing: list[Answer] = []
+        """It, behind those that were still being heard when it began."""
         self._answers: dict[str, Answer] = {}
         """All that are in the making."""
         self._ending: set[asyncio.Task[None]] = set()
@@ -276,7 +278,7 @@ class RealtimeSession(Connection):
         if event.audio_end_ms > made + 1:
             told = f"audio_end_ms is {event.audio_end_ms}: item {event.item_id!r} has {made:.0f} ms of audio."
             raise Refused("invalid_value", told, param="audio_end_ms")
-        item.cut(event.audio_end_ms / 1000)
+        item.cut(event.audio_end_ms / 1000, told=True)
         self.outbox.say(
             "conversation.item.truncated", item_id=event.item_id, content_index=event.content_index, audio_end_ms=event.audio_end_ms
         )
@@ -299,8 +301,14 @@ class RealtimeSession(Connection):
         self._plan = plan
         self._tell(Asked())
 
+    def can_cancel(self, event: events.ResponseCancel) -> bool:
+        return self._meant(event.response_id) is not None
+
+    def _meant(self, response_id: str | None) -> Answer | None:
+        return self._answers.get(response_id) if response_id else self._last if self.conversation.making else None
+
     def _cancel(self, response_id: str | None) -> None:
-        named = self._answers.get(response_id) if response_id else self._last if self.conversation.making else None
+        named = self._meant(response_id)
         if named is None:
             what = f"response {response_id!r} is not" if response_id else "there is no response"
             raise Refused("response_cancel_not_active", f"{what} in the making.", param="response_id" if response_id else None)
@@ -337,10 +345,12 @@ class RealtimeSession(Connection):
             case Begin():
                 plan, self._plan = self._plan or Plan(self.configuration), None
                 self._last = self._begin(plan)
+                self._playing = [*self._playing, self._last][-self.conversation.playback.answers :]
             case Interrupt() if self._last:
                 if action.making:
                     self._stop(self._last, "turn_detected" if action.by_user else "client_cancelled")
-                self._last.cut(action.heard)
+                for answer, seconds in zip(reversed(self._playing), (action.heard, *action.before), strict=False):
+                    answer.cut(seconds)
             case Duck() if self._ducking:
                 self.outbox.say("fireside.speech.suspected", audio_start_ms=_ms(self._ear.begin))
             case Unduck() if self._ducking:
