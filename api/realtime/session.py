@@ -13,12 +13,13 @@ from starlette.websockets import WebSocket
 
 from api.realtime import client_events as events
 from api.realtime.answer import Answer, Surroundings
-from api.realtime.configuration import Audio, AudioInput, Configuration, ServerVad
+from api.realtime.configuration import Configuration, ServerVad
 from api.realtime.connection import Connection
 from api.realtime.ear import SHORTEST_TURN, Ear
 from api.realtime.faults import Refused
 from api.realtime.input_audio import Decoder, Heard, unpacked
 from api.realtime.items import Entry, Items, read
+from api.realtime.offer import Offer
 from api.realtime.outbox import new_id
 from api.realtime.plan import Plan, planned
 from api.realtime.transcripts import Transcripts
@@ -27,7 +28,7 @@ from api.requests import request_id
 from api.runtime import Runtime
 from api.streaming import cancel
 from models.base import LISTENING_RATE
-from models.errors import FiresideError, Overloaded, UnknownModel, UnknownVoice
+from models.errors import FiresideError, Overloaded
 from voice.activity import Activity, Started, Stopped
 from voice.conversation import (
     Action,
@@ -67,6 +68,7 @@ class RealtimeSession(Connection):
         self.items = Items()
         self.conversation = Conversation()
         self.configuration = Configuration()
+        self._offer = Offer(runtime)
         self._clock = clock
         self._id = new_id("sess")
         self._ducking = socket.query_params.get("ducking", "").lower() in {"true", "1"}
@@ -96,7 +98,7 @@ class RealtimeSession(Connection):
         self._alarm: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        self.configuration = self._beginning()
+        self.configuration = self._offer.beginning(self.socket.query_params.get("model"))
         self.outbox.say("session.created", session=self._described())
 
     async def close(self) -> None:
@@ -105,19 +107,6 @@ class RealtimeSession(Connection):
         await cancel(*(answer.task for answer in self._answers.values()), *self._transcripts.tasks())
         await asyncio.gather(*self._ending, return_exceptions=True)
         await self._ear.close()
-
-    def _beginning(self) -> Configuration:
-        """Raises NotReady while an engine that there is cannot be asked."""
-        text = self.runtime.require_text()
-        model = self.socket.query_params.get("model") or text.name
-        self._check_model(model)
-        hears = AudioInput() if self.runtime.listening else AudioInput(turn_detection=None)
-        if self.runtime.listening:
-            self.runtime.require_listening()
-        if not self.runtime.speech:
-            return Configuration(model=model, audio=Audio(input=hears), output_modalities=("text",))
-        voice = self.runtime.require_speech()[0].find().id
-        return Configuration(model=model, audio=Audio(input=hears)).changed({"audio": {"output": {"voice": voice}}})
 
     async def obey(self, event: events.ClientEvent) -> None:
         match event:
@@ -149,7 +138,7 @@ class RealtimeSession(Connection):
 
     async def _configure(self, change: dict[str, Any]) -> None:
         before, changed = self.configuration, self.configuration.changed(change)
-        self._check(changed)
+        self._offer.check(changed, before)
         self.configuration = changed
         if changed.hears.turn_detection != before.hears.turn_detection:  # a turn that is going on will have no end
             self._tell(Cleared())
@@ -160,28 +149,6 @@ class RealtimeSession(Connection):
         self.conversation.idle = idle / 1000 if idle else None
         self.outbox.say("session.updated", session=self._described())
         self._wait_for_silence()
-
-    def _check(self, wanted: Configuration, within: str = "session") -> None:
-        """What is new in it. What was good before may not be known for a while, as an engine may be loading again."""
-        before = self.configuration
-        if wanted.model != before.model:
-            self._check_model(wanted.model, f"{within}.model")
-        if not wanted.speaks or (before.speaks and wanted.audio.output.voice == before.audio.output.voice):
-            return
-        if not self.runtime.speech:
-            told = "this server has no speech engine: expected output_modalities text."
-            raise Refused("invalid_value", told, param=f"{within}.output_modalities")
-        try:
-            self.runtime.require_speech()[0].find(wanted.audio.output.voice)
-        except UnknownVoice as error:
-            error.param = f"{within}.audio.output.voice"
-            raise
-
-    def _check_model(self, name: str, param: str = "model") -> None:
-        aliases = self.runtime.settings.aliases
-        known = (self.runtime.require_text().name, *aliases.realtime, *aliases.text)
-        if name not in known:
-            raise UnknownModel(f"The model `{name}` does not exist: expected one of {', '.join(known)}.", param=param)
 
     def _described(self) -> dict[str, Any]:
         return {"id": self._id, "object": "realtime.session", **self.configuration.model_dump()}
@@ -289,7 +256,7 @@ class RealtimeSession(Connection):
 
     def _ask(self, wanted: events.ResponseOptions | None) -> None:
         plan = planned(self.configuration, wanted, self.items)
-        self._check(plan.configuration, "response")
+        self._offer.check(plan.configuration, self.configuration, "response")
         if not plan.conversing:
             if len(self._answers) > MOST_BESIDE:
                 raise Overloaded(f"{MOST_BESIDE} responses are in the making: wait until one of them is done.")
