@@ -60,7 +60,10 @@ class Spoken:
                 self._sentences.append(_Sentence(event.at, event.text, self.seconds))
             case SentenceAudio():
                 sentence = self._sentences[-1]
-                sentence.seconds += event.audio.seconds
+                if not sentence.seconds and not event.audio.samples.any():  # the pause before it
+                    sentence.start += event.audio.seconds
+                else:
+                    sentence.seconds += event.audio.seconds
                 sentence.words += event.words
                 self.seconds += event.audio.seconds
             case SentenceEnded():
