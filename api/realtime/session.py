@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
-import numpy as np
 from starlette.websockets import WebSocket
 
 from api.realtime import client_events as events
@@ -17,7 +16,7 @@ from api.realtime.configuration import Configuration, ServerVad
 from api.realtime.connection import Connection
 from api.realtime.ear import SHORTEST_TURN, Ear
 from api.realtime.faults import Refused
-from api.realtime.input_audio import Decoder, Heard, unpacked
+from api.realtime.input_audio import Heard, unpacked, whole
 from api.realtime.items import Entry, Items, read
 from api.realtime.offer import Offer
 from api.realtime.outbox import new_id
@@ -65,7 +64,7 @@ class RealtimeSession(Connection):
     def __init__(self, runtime: Runtime, socket: WebSocket, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(socket)
         self.runtime = runtime
-        self.items = Items()
+        self.items = Items(lambda item_id: self.outbox.say("conversation.item.deleted", item_id=item_id))
         self.conversation = Conversation()
         self.configuration = Configuration()
         self._offer = Offer(runtime)
@@ -162,6 +161,8 @@ class RealtimeSession(Connection):
         try:
             async with aclosing(self._ear.hear(data)) as activities:
                 async for activity in activities:
+                    if isinstance(activity, Stopped):
+                        await self._transcripts.room(MOST_UNHEARD)
                     self._follow(activity)
         except FiresideError:  # its detector is lost, and with it the turn
             await self._ear.close()
@@ -192,7 +193,7 @@ class RealtimeSession(Connection):
         self._commit(samples, None, answer=False)
 
     def _commit(self, samples: Heard, guess: Writing | None, *, answer: bool) -> None:
-        entry = Entry(Said(self._turn or new_id("item"), "user"), [{"type": "input_audio", "transcript": None}])
+        entry = Entry(Said(self._turn or new_id("item"), "user"), [{"type": "input_audio", "transcript": None}], {0})
         self._turn = ""
         previous = self.items.add(entry)
         self.outbox.say("input_audio_buffer.committed", previous_item_id=previous, item_id=entry.item.id)
@@ -208,30 +209,26 @@ class RealtimeSession(Connection):
             raise
         self._transcripts.begin(entry, place, writing, told=self.configuration.hears.transcription is not None)
 
-    def _check_place(self) -> None:
-        if len(self._transcripts.tasks()) >= MOST_UNHEARD:
-            raise Overloaded(f"{MOST_UNHEARD} recordings of this session are being transcribed: wait for one of them.")
+    def _check_place(self, wanted: int = 1) -> None:
+        if len(self._transcripts.tasks()) + wanted > MOST_UNHEARD:
+            raise Overloaded(f"at most {MOST_UNHEARD} recordings of a session are transcribed at a time: wait for one of them.")
 
     # The conversation's items
 
     def _create(self, event: events.ItemCreate) -> None:
         entry = read(event.item, "item")
-        sounds = entry.sounds()
-        if sounds:
+        if entry.sounds:
             self.runtime.require_listening()
-            self._check_place()
-        heard = {place: self._decoded(entry.parts[place]["audio"], place) for place in sounds}
+            self._check_place(len(entry.sounds))
+        heard = {
+            place: whole(entry.take_audio(place), self.configuration.hears.format.type, f"item.content.{place}.audio")
+            for place in sorted(entry.sounds)
+        }
         previous = self.items.add(entry, event.previous_item_id)
         self._tell_item(entry, previous)
         for place, samples in heard.items():
             self._tell(Committed(answer=False))
             self._write_down(entry, place, samples)
-
-    def _decoded(self, audio: str, place: int) -> Heard:
-        decoder, buffer = Decoder(self.configuration.hears.format.type), []
-        buffer.append(decoder.decode(unpacked(audio, f"item.content.{place}.audio")))
-        buffer.append(decoder.flush())
-        return np.concatenate(buffer)
 
     def _tell_item(self, entry: Entry, previous: str | None) -> None:
         for kind in ("added", "done"):

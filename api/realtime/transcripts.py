@@ -34,6 +34,11 @@ class Transcripts:
         if self._tasks:
             await asyncio.wait(self._tasks.copy())
 
+    async def room(self, most: int) -> None:
+        """Less than so many are being written down."""
+        while len(self._tasks) >= most:
+            await asyncio.wait(self._tasks.copy(), return_when=asyncio.FIRST_COMPLETED)
+
     def tasks(self) -> set[asyncio.Task[None]]:
         return self._tasks.copy()
 
@@ -49,6 +54,7 @@ class Transcripts:
                 usage = {"type": "duration", "seconds": round(writing.seconds, 3)}
                 self._outbox.say(f"{_EVENT}.completed", **where, transcript=text, usage=usage)
         except Exception as error:
+            entry.transcribed(place, None)
             self._tell_failure(where, error, told)
         finally:
             writing.task.cancel()
