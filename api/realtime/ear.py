@@ -41,6 +41,8 @@ class Ear:
         self._turns = TurnDetector()
         self._origin = 0.0
         self._guess: Writing | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        """Guesses that were dropped."""
         self._started = 0.0
 
     @property
@@ -123,6 +125,7 @@ class Ear:
         self._drop_guess()
         if detector:
             await detector.close()
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     @property
     def _padding(self) -> float:
@@ -188,3 +191,5 @@ class Ear:
     def _drop_guess(self) -> None:
         if guess := self.take_guess():
             guess.task.cancel()
+            self._ending.add(guess.task)
+            guess.task.add_done_callback(self._ending.discard)

@@ -210,7 +210,7 @@ class RealtimeSession(Connection):
         self._transcripts.begin(entry, place, writing, told=self.configuration.hears.transcription is not None)
 
     def _check_place(self, wanted: int = 1) -> None:
-        if len(self._transcripts.tasks()) + wanted > MOST_UNHEARD:
+        if len(self._transcripts) + wanted > MOST_UNHEARD:
             raise Overloaded(f"at most {MOST_UNHEARD} recordings of a session are transcribed at a time: wait for one of them.")
 
     # The conversation's items
