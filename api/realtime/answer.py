@@ -50,11 +50,13 @@ class Surroundings:
 
 
 class Answer:
-    def __init__(self, around: Surroundings, plan: Plan) -> None:
+    def __init__(self, around: Surroundings, plan: Plan, since: float) -> None:
+        """`since`: when the user's turn ended, or the client asked for it, by the metrics' clock."""
         self.id = new_id("resp")
         self.plan = plan
         self.message: Message | None = None
         self._around = around
+        self._since = since
         self._place = Place(self._say, around.items if plan.conversing else None, [])
         self._spoken = Spoken() if plan.speaks else None
         self._calls: dict[int, list[ToolDelta]] = {}
@@ -104,7 +106,7 @@ class Answer:
         runtime, output = self._around.runtime, self.plan.configuration.audio.output
         voice = runtime.require_speech()[0].find(output.voice)
         kind = output.format.type
-        with metrics.speech(ROUTE) as timeline:
+        with metrics.speech(ROUTE, self._since) as timeline:
             delivery = Delivery(speed=output.speed)
             made = utter(runtime, self._words(), voice, delivery, self._around.scope, timeline, words=voice.word_times)
             encoder = ThreadedEncoder("pcm", voice.rate, output_rate=RATES[kind])

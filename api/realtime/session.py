@@ -85,6 +85,8 @@ class RealtimeSession(Connection):
         )
         self._turn = ""
         """The id that the item of the turn which is being heard will have."""
+        self._since = 0.0
+        """When the user's turn ended, or the client asked for an answer."""
         self._plan: Plan | None = None
         """Of the answer that the client has asked for."""
         self._last: Answer | None = None
@@ -175,6 +177,7 @@ class RealtimeSession(Connection):
             self.outbox.say("input_audio_buffer.speech_started", audio_start_ms=_ms(self._ear.begin), item_id=self._turn)
         self._tell(activity)
         if isinstance(activity, Stopped):
+            self._since = time.perf_counter()
             self.outbox.say("input_audio_buffer.speech_stopped", audio_end_ms=_ms(self._ear.told), item_id=self._turn)
             vad = self.configuration.hears.turn_detection
             self._commit(self._ear.turn(), self._ear.take_guess(), answer=bool(vad and vad.create_response))
@@ -252,10 +255,11 @@ class RealtimeSession(Connection):
     # Answers
 
     def _ask(self, wanted: events.ResponseOptions | None) -> None:
+        self._since = time.perf_counter()
         plan = planned(self.configuration, wanted, self.items)
         self._offer.check(plan.configuration, self.configuration, "response")
         if not plan.conversing:
-            if len(self._answers) > MOST_BESIDE:
+            if sum(not answer.plan.conversing for answer in self._answers.values()) >= MOST_BESIDE:
                 raise Overloaded(f"{MOST_BESIDE} responses are in the making: wait until one of them is done.")
             self._begin(plan)
             return
@@ -282,7 +286,7 @@ class RealtimeSession(Connection):
             self._stop(named, "client_cancelled")
 
     def _begin(self, plan: Plan) -> Answer:
-        answer = Answer(self._around, plan)
+        answer = Answer(self._around, plan, self._since)
         self._answers[answer.id] = answer
         return answer
 
@@ -324,6 +328,7 @@ class RealtimeSession(Connection):
 
     def _prompt(self) -> None:
         """The silence is an item of its own, so that the model knows what it is to answer."""
+        self._since = time.perf_counter()
         entry = Entry(Said(new_id("item"), "user", SILENCE), [{"type": "input_audio", "transcript": None}])
         idle = self.conversation.idle or 0.0
         end = self._ear.now
