@@ -105,9 +105,10 @@ class Listener:
             for word in said.split(" ") if said else ():
                 yield Segment(f" {word}", 0, 1)
         finally:
-            for _ in range(5):  # as a real one, it does not end in no time
-                await asyncio.sleep(0)
-            self.running -= 1
+            try:
+                await asyncio.sleep(0)  # as a real one, it does not end in no time
+            finally:
+                self.running -= 1
 
 
 class Ears:
