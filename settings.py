@@ -185,7 +185,10 @@ class Listening(Part):
 
 
 class Aliases(Part):
-    text: tuple[str, ...] = ("gpt-4o-mini", "gpt-4o", "gpt-3.5-turbo")
+    text: tuple[str, ...] = (
+        *("gpt-4o-mini", "gpt-4o", "gpt-3.5-turbo"),
+        *("gpt-audio-1.5", "gpt-audio-mini", "gpt-4o-audio-preview", "gpt-4o-mini-audio-preview"),
+    )
     """Names for the text model."""
     realtime: tuple[str, ...] = (
         *("gpt-realtime", "gpt-realtime-1.5", "gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-mini"),

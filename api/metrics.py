@@ -37,7 +37,12 @@ ttft = Histogram("fireside_ttft_seconds", "Time to first token: from the request
 itl = Histogram(
     "fireside_itl_seconds", "Inter-token latency: mean gap between the chunks of one streamed answer", ["route"], buckets=_SECONDS
 )
-ttfa = Histogram("fireside_ttfa_seconds", "Time to first audio: from the text to the first audio sent", ["route"], buckets=_SECONDS)
+ttfa = Histogram(
+    "fireside_ttfa_seconds",
+    "Time to first audio: from the text, or the end of the user's turn, to the first audio sent",
+    ["route"],
+    buckets=_SECONDS,
+)
 rtf = Histogram(
     "fireside_rtf", "Real-time factor: a sentence's share of the speech engine's time, in seconds per second of its audio", buckets=_RATIOS
 )
@@ -147,9 +152,9 @@ class SpokenTimeline(Timeline):
 
 
 @contextmanager
-def speech(route: str) -> Iterator[SpokenTimeline]:
-    """Observe one utterance: its TTFA and its seconds of audio."""
-    timeline = SpokenTimeline()
+def speech(route: str, began: float | None = None) -> Iterator[SpokenTimeline]:
+    """Observe one utterance: its TTFA, from `began` if somebody waits for it since then, and its seconds of audio."""
+    timeline = SpokenTimeline() if began is None else SpokenTimeline(began=began)
     try:
         yield timeline
     finally:

@@ -24,7 +24,7 @@ from starlette.websockets import WebSocket
 from api import errors
 from api.realtime.session import RealtimeSession
 from api.requests import RequestIds
-from models.base import WINDOW, Audio, Language, ListeningJob, Load, Segment, SpeechJob, Voice, Word
+from models.base import LISTENING_RATE, WINDOW, Audio, Language, ListeningJob, Load, Segment, SpeechJob, Voice, Word
 from models.errors import EngineFailed, NotReady
 from models.text.mock import MockTextEngine
 from settings import MockText, Settings
@@ -84,6 +84,8 @@ class Listener:
         self.open = 0
         self.hold: asyncio.Event | None = None
         """Nothing is written down before it is set."""
+        self.slowness = 0.0
+        """Seconds that it takes to look for speech in a second."""
 
     def load(self) -> Load:
         return Load(self.running)
@@ -103,7 +105,10 @@ class Listener:
             for word in said.split(" ") if said else ():
                 yield Segment(f" {word}", 0, 1)
         finally:
-            self.running -= 1
+            try:
+                await asyncio.sleep(0)  # as a real one, it does not end in no time
+            finally:
+                self.running -= 1
 
 
 class Ears:
@@ -113,6 +118,8 @@ class Ears:
         listener.open += 1
 
     async def feed(self, samples: NDArray[np.float32]) -> list[float]:
+        if self._listener.slowness:
+            await asyncio.sleep(self._listener.slowness * len(samples) / LISTENING_RATE)
         self._rest = np.concatenate([self._rest, samples])
         whole = len(self._rest) // WINDOW
         windows, self._rest = self._rest[: whole * WINDOW].reshape(whole, WINDOW), self._rest[whole * WINDOW :]

@@ -88,6 +88,27 @@ def test_what_was_sent_and_is_still_being_played_is_interrupted_too() -> None:
     assert talk.tell(Suspected(5), Started(5), after=2.0)[-1] == Interrupt(pytest.approx(2.0), making=False, by_user=True)
 
 
+def test_an_answer_is_heard_behind_the_one_before_it() -> None:
+    talk = Talk().answering(3.0)
+    talk.tell(Made(), Asked(), Sounded(2.0), Made())
+    assert talk.tell(Started(5), after=1.0) == [Interrupt(0.0, making=False, by_user=True, before=(1.0,))]
+    talk = Talk().answering(3.0)
+    talk.tell(Made(), Asked(), Sounded(2.0), Made())
+    assert talk.tell(Started(5), after=4.0) == [Interrupt(1.0, making=False, by_user=True, before=(3.0,))]
+
+
+def test_an_answer_that_was_heard_is_over_when_the_next_begins() -> None:
+    talk = Talk().answering(3.0)
+    talk.tell(Made())
+    talk.tell(Asked(), Sounded(2.0), after=5.0)
+    assert talk.tell(Started(5), after=1.0) == [Interrupt(1.0, making=True, by_user=True)]
+
+
+def test_a_turn_that_is_committed_while_it_is_only_suspected_lets_go() -> None:
+    talk = Talk().answering()
+    assert talk.tell(Suspected(5), Committed(answer=False), after=0.5) == [Duck(), Unduck()]
+
+
 def test_after_the_last_sound_there_is_nothing_to_interrupt() -> None:
     talk = Talk().answering(1.0)
     talk.tell(Made())

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,7 +26,7 @@ from models.listening.engine import WorkerListeningEngine
 from models.speech.engine import WorkerSpeechEngine
 from models.text.mock import MockTextEngine
 from settings import MockText, Settings
-from tests.realtime import Client
+from tests.realtime import Client, connected, house
 from tests.servers import ROOT, Server, free_port
 from tests.test_realtime import ANSWERED, SPOKEN, TRANSCRIBE, TRANSCRIBED
 
@@ -122,6 +123,22 @@ async def test_responses_are_counted_and_measured() -> None:
         await client.refused("response.cancel")
     assert _counted("ok") == before + 1
     assert metrics.ttfa.labels("/v1/realtime")._sum.get() > 0
+
+
+async def test_the_first_audio_is_waited_for_since_the_turn_s_end() -> None:
+    before = metrics.ttfa.labels("/v1/realtime")._sum.get()
+    async with house() as home, connected(home) as client:
+        assert home.listener
+        home.listener.hold = asyncio.Event()
+        await client.say(0.5)
+        await client.say(0.6, loud=False)
+        await client.until("input_audio_buffer.committed")
+        began = time.perf_counter()
+        await asyncio.sleep(0.3)  # what transcribing takes
+        home.listener.hold.set()
+        waited = time.perf_counter() - began
+        await client.until("response.done")
+    assert metrics.ttfa.labels("/v1/realtime")._sum.get() - before >= waited
 
 
 def _counted(outcome: str) -> float:

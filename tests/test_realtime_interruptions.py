@@ -105,6 +105,35 @@ async def test_what_the_client_has_cut_is_not_cut_again_by_who_speaks_next() -> 
         assert await client.transcript(item) == "One two three"
 
 
+async def test_what_the_client_has_cut_amid_the_making_stays_as_it_was_cut() -> None:
+    async with house(speaker=Speaker(pace=0.3)) as home, connected(home) as client:
+        item = await answering(home, client, 1.0)
+        await client.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=700)
+        await client.until("conversation.item.truncated")
+        while "Eleven" not in "".join(event["delta"] for event in client.of("response.output_audio_transcript.delta")):
+            await client.event()
+        assert await client.transcript(item) == "One two three"
+        home.now = 102.0
+        await client.say(0.5)
+        await client.until("response.done")
+        assert await client.transcript(item) == "One two three"
+
+
+async def test_an_answer_behind_one_that_is_still_being_heard_is_heard_after_it() -> None:
+    """As after a call of a tool: `One moment.`, and at once the answer to what came of it."""
+    async with house() as home, connected(home) as client:
+        first = await answering(home, client, 1.0)
+        await client.until("response.done")
+        home.text.enqueue(["Fourteen fifteen."])
+        await client.send("response.create")
+        await client.until("response.done")
+        second = str(client.of("response.output_item.added")[-1]["item"]["id"])
+        home.now = 100.0 + 14 * CHARACTER
+        await client.say(0.5)
+        await client.until("input_audio_buffer.speech_started")
+        assert [await client.transcript(item) for item in (first, second)] == ["One two three", ""]
+
+
 async def test_an_answer_that_is_complete_and_still_being_heard_is_cut_too() -> None:
     async with house() as home, connected(home) as client:
         item = await answering(home, client, 1.0)

@@ -104,6 +104,17 @@ async def test_a_frame_that_is_no_event_is_refused(frame: str | bytes) -> None:
         await client.configure()
 
 
+async def test_a_tool_s_parameters_that_are_nested_too_deeply_are_refused() -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(400):
+        nested = {"items": nested}
+    async with house() as home, connected(home) as client:
+        tools = [{"type": "function", "name": "clock", "parameters": nested}]
+        error = await client.refused("session.update", session={"type": "realtime", "tools": tools})
+        assert error["param"] == "session.tools.0.parameters"
+        await client.configure()
+
+
 async def test_one_response_at_a_time_is_in_the_conversation() -> None:
     async with house(tokens_per_second=5) as home, connected(home) as client:
         await client.send("response.create")

@@ -1,4 +1,6 @@
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -153,3 +155,15 @@ def test_a_refusal_tells_no_secret(tmp_path: Path) -> None:
 def test_every_key_has_a_description() -> None:
     fields = [(part.__name__, name, field) for part in settings.Part.__subclasses__() for name, field in part.model_fields.items()]
     assert [f"{part}.{name}" for part, name, field in fields if not field.description] == []
+
+
+def test_the_audio_models_that_openai_s_clients_name_are_aliases() -> None:
+    from openai.types.realtime.realtime_session_create_request import RealtimeSessionCreateRequest
+    from openai.types.shared.chat_model import ChatModel
+
+    named = {name for kind in get_args(RealtimeSessionCreateRequest.model_fields["model"].annotation) for name in get_args(kind)}
+    undated = {
+        name for name in named | set(get_args(ChatModel)) if re.search("audio|realtime", name) and not re.search(r"\d{4}-\d\d", name)
+    }
+    assert undated <= {*settings.Settings().aliases.text, *settings.Settings().aliases.realtime}
+    assert "gpt-audio-mini" in undated

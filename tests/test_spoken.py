@@ -20,7 +20,7 @@ def told(sentences: list[str], seconds: float = 1.0, *, words: bool = True) -> S
     spoken, at, clock = Spoken(), 0, 0.0
     for index, text in enumerate(sentences):
         spoken.tell(SentenceStarted(index, text, text, at))
-        audio = Audio(np.zeros(round(seconds * RATE), np.int16), RATE)
+        audio = Audio(np.ones(round(seconds * RATE), np.int16), RATE)
         spoken.tell(SentenceAudio(index, audio, clock, tuple(times(text, at, clock, seconds)) if words else ()))
         spoken.tell(SentenceEnded(index, seconds))
         at, clock = at + len(text), clock + seconds
@@ -80,3 +80,25 @@ def test_more_time_is_more_text_and_all_of_it_is_a_beginning(sentences: list[str
     assert more.startswith(less)
     assert "".join(sentences).startswith(more)
     assert spoken.heard(spoken.seconds + 1) == "".join(sentences).rstrip()
+
+
+def test_of_a_sentence_in_the_making_is_heard_what_so_many_seconds_have_room_for() -> None:
+    """The end of its audio is not known yet, and the beginning is not all of it."""
+    spoken = told([sentence := "One two three four five six seven eight. "], 4.0, words=False)
+    spoken.tell(SentenceStarted(1, sentence, sentence, len(sentence)))
+    spoken.tell(SentenceAudio(1, Audio(np.ones(RATE, np.int16), RATE), 4.0))
+    assert spoken.heard(5.0) == sentence + "One two"
+
+
+def test_the_first_sentence_in_the_making_is_heard_as_fast_as_most_people_speak() -> None:
+    spoken = Spoken()
+    spoken.tell(SentenceStarted(0, text := "One two three four five six seven eight nine ten.", text, 0))
+    spoken.tell(SentenceAudio(0, Audio(np.ones(RATE, np.int16), RATE), 0.0))
+    assert spoken.heard(1.0) == "One two three"
+
+
+def test_the_pause_before_a_sentence_is_no_part_of_it() -> None:
+    spoken = told(["It is late. "], words=False)
+    spoken.tell(SentenceStarted(1, "Go home now.", "Go home now.", 12))
+    spoken.tell(SentenceAudio(1, Audio(np.zeros(RATE, np.int16), RATE), 1.0))
+    assert spoken.heard(2.0) == "It is late."

@@ -107,6 +107,8 @@ class Interrupt:
     making: bool
     by_user: bool
     """By speaking, and not by the client's word."""
+    before: tuple[float, ...] = ()
+    """As `heard`, of the answers before it that were still being played when it began; the last first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Conversation:
     interruptible: bool = True
     idle: float | None = None
     playback: Playback = field(default_factory=Playback)
-    """Of the last answer."""
+    """Of the last answer, and what is left of those before it."""
     making: bool = False
     """An answer is in the making."""
     _hearing: bool = False
@@ -169,23 +171,24 @@ class Conversation:
             case Cleared():
                 self._hearing = False
                 yield from self._unduck()
-                yield from self._answer_if_owed()
+                yield from self._answer_if_owed(now)
             case Committed():
+                yield from self._unduck()
                 self._hearing = self._idle = self._prompted = False
                 self._unheard += 1
                 self._wanted |= event.answer
             case Transcribed():
-                yield from self._transcribed(event.words)
+                yield from self._transcribed(event.words, now)
             case Asked():
                 # It waits for the turns that are being transcribed, and is the answer to them.
                 self._wanted = self._prompted = False
-                yield self._answer()
+                yield self._answer(now)
             case Sounded():
                 self.playback.send(event.seconds, now)
             case Made():
                 self.making = False
                 self._idle, self._made_at = not self._prompted, now
-                yield from self._answer_if_owed()
+                yield from self._answer_if_owed(now)
             case Cancelled() if self.making or self.playback.audible(now):
                 yield self._interrupt(now, by_user=False)
             case Silenced() if not self.making:
@@ -194,7 +197,7 @@ class Conversation:
             case Tick() if self.wakes_at is not None and now >= self.wakes_at:
                 self._prompted = True
                 yield Prompt()
-                yield self._answer()
+                yield self._answer(now)
 
     def _suspect(self, now: float) -> Iterator[Action]:
         if self.interruptible and self.playback.audible(now) and not self._ducked:
@@ -212,25 +215,25 @@ class Conversation:
             yield self._interrupt(now, by_user=True)
         self._ducked = False
 
-    def _transcribed(self, words: bool) -> Iterator[Action]:
+    def _transcribed(self, words: bool, now: float) -> Iterator[Action]:
         self._unheard = max(0, self._unheard - 1)
         self._owed |= self._wanted and words
         if not self._unheard:
             self._wanted = False
-        yield from self._answer_if_owed()
+        yield from self._answer_if_owed(now)
 
-    def _answer_if_owed(self) -> Iterator[Action]:
+    def _answer_if_owed(self, now: float) -> Iterator[Action]:
         """Not while the user goes on speaking: the answer will be to all of it. Nor while another answer is in the making."""
         if self._owed and not (self._hearing or self._unheard or self.making):
-            yield self._answer()
+            yield self._answer(now)
 
-    def _answer(self) -> Answer:
+    def _answer(self, now: float) -> Answer:
         self.making, self._owed, self._idle = True, False, False
-        self.playback = Playback()
+        self.playback.begin(now)
         return Answer()
 
     def _interrupt(self, now: float, *, by_user: bool) -> Interrupt:
-        making, heard = self.making, self.playback.heard(now)
+        making, (heard, *before) = self.making, self.playback.heard(now)
         self.making = self._ducked = False
         self.playback = Playback()
-        return Interrupt(heard, making, by_user)
+        return Interrupt(heard, making, by_user, tuple(before))

@@ -20,13 +20,20 @@ class Said:
     text: str | None = None
     spoken: Spoken | None = None
     """Of an assistant's message that was spoken: when its words are heard."""
+    told: float | None = None
+    """Seconds of its audio that were heard, by the word of who heard it: against that no estimate counts."""
 
-    def cut(self, seconds: float) -> str:
+    def cut(self, seconds: float, *, told: bool = False) -> str:
         """Keep what was heard after so many seconds of its audio, and return it. From all that was made: a second cut may keep more."""
         if self.spoken is None:
             raise InvalidInput(f"item {self.id!r} was not spoken, and has no audio to cut.", param="item_id")
-        self.text = self.spoken.heard(seconds)
+        self.told = seconds if told else self.told
+        self.text = self.spoken.heard(seconds if self.told is None else self.told)
         return self.text
+
+    def write(self, text: str) -> None:
+        """All that is said up to now."""
+        self.text = text.strip() if self.told is None else self.cut(self.told)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,6 @@ from voice.speak import SentenceStarted, SpeechEvent
 from voice.spoken import Spoken
 
 ROUTE = "/v1/realtime"
-FEWEST = 2
-"""Messages that are left when a long conversation is shortened: its instructions and what was said last."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,13 @@ class Surroundings:
 
 
 class Answer:
-    def __init__(self, around: Surroundings, plan: Plan) -> None:
+    def __init__(self, around: Surroundings, plan: Plan, since: float) -> None:
+        """`since`: when the user's turn ended, or the client asked for it, by the metrics' clock."""
         self.id = new_id("resp")
         self.plan = plan
         self.message: Message | None = None
         self._around = around
+        self._since = since
         self._place = Place(self._say, around.items if plan.conversing else None, [])
         self._spoken = Spoken() if plan.speaks else None
         self._calls: dict[int, list[ToolDelta]] = {}
@@ -105,7 +106,7 @@ class Answer:
         runtime, output = self._around.runtime, self.plan.configuration.audio.output
         voice = runtime.require_speech()[0].find(output.voice)
         kind = output.format.type
-        with metrics.speech(ROUTE) as timeline:
+        with metrics.speech(ROUTE, self._since) as timeline:
             delivery = Delivery(speed=output.speed)
             made = utter(runtime, self._words(), voice, delivery, self._around.scope, timeline, words=voice.word_times)
             encoder = ThreadedEncoder("pcm", voice.rate, output_rate=RATES[kind])
@@ -149,9 +150,10 @@ class Answer:
                         yield delta
                 return
             except ContextTooLong:
-                if self.plan.configuration.truncation == "disabled" or len(messages) <= FEWEST or self._place.begun:
+                less = None if self.plan.configuration.truncation == "disabled" or self._place.begun else shorter(messages)
+                if less is None:
                     raise
-                messages = _shorter(messages)
+                messages = less
 
     def _messages(self) -> list[dict[str, Any]]:
         history = self._around.items.history if self.plan.input is None else self.plan.input
@@ -231,14 +233,19 @@ def _packed(data: bytes, kind: str) -> bytes:
     return g711.encode(np.frombuffer(data, np.int16), law) if law else data
 
 
-def _shorter(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without the older half, beginning with what the user said. Instructions stay."""
-    kept = messages[:1] if messages[0]["role"] == "system" else []
+def shorter(messages: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """Without the older half, beginning with what the user said, so that no call of a tool loses its result; None if all are needed.
+
+    What the system said at the beginning stays.
+    """
+    kept = list(takewhile(lambda message: message["role"] == "system", messages))
     rest = messages[len(kept) :]
-    rest = rest[len(rest) // 2 :]
-    while len(rest) > 1 and rest[0]["role"] != "user":
-        rest = rest[1:]
-    return kept + rest
+    begins = [place for place, message in enumerate(rest) if place and message["role"] == "user"]
+    begins = begins or [place for place, message in enumerate(rest) if place and message["role"] != "tool"]
+    if not begins:
+        return None
+    begin = next((place for place in begins if place >= len(rest) // 2), begins[-1])
+    return kept + rest[begin:]
 
 
 def _told(error: BaseException) -> dict[str, Any]:

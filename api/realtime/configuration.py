@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from api.realtime.faults import explain
@@ -102,6 +103,15 @@ class Tool(Part):
     name: Annotated[str, Field(min_length=1, max_length=64)]
     description: str = ""
     parameters: dict[str, Any] = {"type": "object", "properties": {}}
+
+    @field_validator("parameters")
+    @classmethod
+    def _told_back(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        try:
+            orjson.dumps(parameters)
+        except orjson.JSONEncodeError as error:
+            raise ValueError(f"a schema that can be told back; this one cannot ({error})") from None
+        return parameters
 
     def for_chat(self) -> dict[str, Any]:
         """As chat completions take it."""

@@ -11,6 +11,7 @@ from api import errors, metrics
 from api.realtime import client_events as events
 from api.realtime.answer import ROUTE
 from api.realtime.faults import described
+from api.realtime.inbox import Inbox
 from api.realtime.outbox import Outbox
 from api.streaming import GONE, cancel
 from models.errors import FiresideError
@@ -19,6 +20,7 @@ from models.errors import FiresideError
 class Connection(ABC):
     def __init__(self, socket: WebSocket) -> None:
         self.socket = socket
+        self.inbox = Inbox()
         self.outbox = Outbox(socket)
 
     @abstractmethod
@@ -28,6 +30,10 @@ class Connection(ABC):
     @abstractmethod
     async def obey(self, event: events.ClientEvent) -> None:
         """Raises what there is to say against it; the session lives on."""
+
+    @abstractmethod
+    def can_cancel(self, event: events.ResponseCancel) -> bool:
+        """There is a response that it means."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -63,7 +69,7 @@ class Connection(ABC):
             await self.socket.close(how.close, how.code)
 
     async def _serve(self) -> None:
-        tasks = [asyncio.create_task(work) for work in (self._read(), self.outbox.send())]
+        tasks = [asyncio.create_task(work) for work in (self._read(), self._work(), self.outbox.send())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -74,15 +80,33 @@ class Connection(ABC):
 
     async def _read(self) -> None:
         while (frame := await self.socket.receive())["type"] != "websocket.disconnect":
-            await self._take(frame.get("text"))
-            await self.outbox.room()
+            text = frame.get("text")
+            event, named = _event(text)
+            if isinstance(event, events.ResponseCancel) and self.inbox.only_audio and self.can_cancel(event):
+                await self.obey(event)
+            else:
+                await self.inbox.put(event, named, len(text or ""))
 
-    async def _take(self, frame: str | None) -> None:
-        named = None
-        try:
-            raw = events.read(frame)
-            named = raw["event_id"] if isinstance(raw.get("event_id"), str) else None
-            await self.obey(events.parse(raw))
-        except FiresideError as error:
-            metrics.refused(ROUTE, error)
-            self.outbox.say("error", error=described(error, named))
+    async def _work(self) -> None:
+        while True:
+            event, named = await self.inbox.take()
+            try:
+                if isinstance(event, FiresideError):
+                    raise event
+                await self.obey(event)
+            except FiresideError as error:
+                metrics.refused(ROUTE, error)
+                self.outbox.say("error", error=described(error, named))
+            await self.outbox.room()
+            self.inbox.done()
+
+
+def _event(frame: str | None) -> tuple[events.ClientEvent | FiresideError, str | None]:
+    """Or what is wrong with it; and the id that the client gave it."""
+    named = None
+    try:
+        raw = events.read(frame)
+        named = raw["event_id"] if isinstance(raw.get("event_id"), str) else None
+        return events.parse(raw), named
+    except FiresideError as error:
+        return error, named

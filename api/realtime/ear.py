@@ -10,7 +10,7 @@ import numpy as np
 
 from api.realtime.configuration import AudioInput, SemanticVad, ServerVad
 from api.realtime.faults import Refused
-from api.realtime.input_audio import RATES, Buffer, Decoder, Heard
+from api.realtime.input_audio import LONGEST_TURN, Buffer, Decoder, Heard, bytes_per_second
 from api.realtime.writing import Writing
 from models.base import LISTENING_RATE, Detector, ListeningEngine, ListeningJob
 from models.errors import FiresideError
@@ -19,8 +19,6 @@ from voice.finished import LONGEST, patience
 
 SURE_WHILE_SPEAKING = 0.2
 """Seconds of speech that interrupt an answer that is being heard: a cough is shorter."""
-LONGEST_TURN = 300
-"""Seconds of audio that are kept; a turn that has no end is over then."""
 SHORTEST_TURN = 0.1
 """Seconds of audio in the shortest turn, as OpenAI has it."""
 PADDING = 0.3
@@ -43,6 +41,8 @@ class Ear:
         self._turns = TurnDetector()
         self._origin = 0.0
         self._guess: Writing | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        """Guesses that were dropped."""
         self._started = 0.0
 
     @property
@@ -75,7 +75,7 @@ class Ear:
 
     async def hear(self, data: bytes) -> AsyncGenerator[Activity, None]:
         """What it says about speech, where turns are detected."""
-        step = int(_PIECE * RATES[self._settings.format.type]) * (2 if self._settings.format.type == "audio/pcm" else 1)
+        step = int(_PIECE * bytes_per_second(self._settings.format.type))
         for place in range(0, len(data), step):
             async for activity in self._take(self._decoder.decode(data[place : place + step])):
                 yield activity
@@ -83,8 +83,7 @@ class Ear:
 
     def check_room(self, size: int) -> None:
         """Where nobody but the client says what is a turn."""
-        rate = RATES[self._settings.format.type] * (2 if self._settings.format.type == "audio/pcm" else 1)
-        seconds = len(self._buffer) / LISTENING_RATE + size / rate
+        seconds = len(self._buffer) / LISTENING_RATE + size / bytes_per_second(self._settings.format.type)
         if self._settings.turn_detection is None and seconds > LONGEST_TURN:
             told = f"the input audio buffer would have {seconds:.0f} s of audio: at most {LONGEST_TURN} s are kept. Commit or clear it."
             raise Refused("input_audio_buffer_full", told, param="audio")
@@ -126,6 +125,7 @@ class Ear:
         self._drop_guess()
         if detector:
             await detector.close()
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     @property
     def _padding(self) -> float:
@@ -191,3 +191,5 @@ class Ear:
     def _drop_guess(self) -> None:
         if guess := self.take_guess():
             guess.task.cancel()
+            self._ending.add(guess.task)
+            guess.task.add_done_callback(self._ending.discard)

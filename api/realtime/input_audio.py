@@ -19,6 +19,14 @@ LAWS: dict[str, g711.Law] = {"audio/pcmu": "pcmu", "audio/pcma": "pcma"}
 RATES = {"audio/pcm": 24000, "audio/pcmu": g711.RATE, "audio/pcma": g711.RATE}
 
 
+LONGEST_TURN = 300
+"""Seconds of audio that are kept; a turn that has no end is over then."""
+
+
+def bytes_per_second(kind: str) -> int:
+    return RATES[kind] * (1 if kind in LAWS else 2)
+
+
 def unpacked(audio: str, param: str = "audio") -> bytes:
     try:
         return base64.b64decode(audio, validate=True)
@@ -58,6 +66,15 @@ class Decoder:
     def _resampled(self, samples: NDArray[np.int16], *, last: bool = False) -> Heard:
         made: Heard = self._resampler.resample_chunk(samples.astype(np.float32) / 32768, last=last)
         return made
+
+
+def whole(audio: str, kind: str, param: str) -> Heard:
+    """A recording of its own, in base64."""
+    data, decoder = unpacked(audio, param), Decoder(kind)
+    seconds = len(data) / bytes_per_second(kind)
+    if seconds > LONGEST_TURN:
+        raise Refused("invalid_value", f"{param} has {seconds:.0f} s of audio: at most {LONGEST_TURN} s are taken.", param=param)
+    return np.concatenate([decoder.decode(data), decoder.flush()])
 
 
 class Buffer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -86,15 +87,27 @@ class Entry:
 
     item: Item
     parts: list[dict[str, Any]] = field(default_factory=list)
+    sounds: set[int] = field(default_factory=set)
+    """The parts that are to be transcribed."""
 
-    def sounds(self) -> list[int]:
-        """The parts that are to be transcribed."""
-        return [place for place, part in enumerate(self.parts) if part.get("audio")]
+    @property
+    def characters(self) -> int:
+        item = self.item
+        if isinstance(item, ToolCall):
+            return len(item.name) + len(item.arguments)
+        return len(item.output if isinstance(item, ToolResult) else item.text or _text(self.parts))
 
-    def transcribed(self, place: int, text: str) -> None:
-        """The message has its text once all its parts have theirs."""
+    def take_audio(self, place: int) -> str:
+        """As it was written. It is not kept."""
+        audio = self.parts[place].pop("audio")
+        self.parts[place]["transcript"] = None
+        return str(audio)
+
+    def transcribed(self, place: int, text: str | None) -> None:
+        """The message has its text once all its parts have theirs; None for a part that could not be transcribed."""
         self.parts[place] = {"type": "input_audio", "transcript": text}
-        if isinstance(self.item, Said) and not self.sounds():
+        self.sounds.discard(place)
+        if isinstance(self.item, Said) and not self.sounds:
             self.item.text = _text(self.parts)
 
     def described(self, status: str = "completed") -> dict[str, Any]:
@@ -108,7 +121,7 @@ class Entry:
 
     def _content(self, said: Said) -> list[dict[str, Any]]:
         if said.role != "assistant":
-            return [{key: value for key, value in part.items() if key != "audio"} for part in self.parts]
+            return list(self.parts)
         return [content(said.text or "", spoken=said.spoken is not None)]
 
 
@@ -130,26 +143,39 @@ def read(raw: dict[str, Any], *within: str) -> Entry:
         case FunctionCallOutput():
             return Entry(ToolResult(name, wire.call_id, wire.output))
     parts = [part.model_dump(exclude_none=True) for part in wire.content]
-    heard = all(part.get("audio") is None for part in parts)
-    return Entry(Said(name, wire.role, _text(parts) if heard else None), parts)
+    sounds = {place for place, part in enumerate(parts) if part.get("audio")}
+    return Entry(Said(name, wire.role, None if sounds else _text(parts)), parts, sounds)
 
 
 def _text(parts: list[dict[str, Any]]) -> str:
     return " ".join(text for part in parts if (text := part.get("text") or part.get("transcript")))
 
 
-class Items:
-    """All items of a conversation, in order."""
+MOST = 1000
+"""Items of a conversation that are kept."""
+MOST_CHARACTERS = 1_000_000
+"""Of their text together: more than any model reads."""
 
-    def __init__(self) -> None:
+
+class Items:
+    """The items of a conversation, in order; the oldest are forgotten where there are too many."""
+
+    def __init__(self, forgotten: Callable[[str], None] = lambda _: None, *, most: int = MOST, characters: int = MOST_CHARACTERS) -> None:
+        self._forgotten = forgotten
+        self._most = most
+        self._most_characters = characters
         self.history = History()
         self._entries: dict[str, Entry] = {}
 
     def add(self, entry: Entry, after: str | None = None) -> str | None:
         """Returns the id of the item before it."""
-        previous = self.history.add(entry.item, after)
+        if entry.characters > self._most_characters:
+            told = f"the item has {entry.characters} characters: at most {self._most_characters} are kept of a conversation."
+            raise Refused("string_above_max_length", told, param="item")
+        self.history.add(entry.item, after)
         self._entries[entry.item.id] = entry
-        return previous
+        self._forget_before(entry.item)
+        return self.history.before(entry.item.id)
 
     def get(self, item_id: str) -> Entry:
         self.history.get(item_id)
@@ -172,8 +198,24 @@ class Items:
                 made.add(self.history.get(str(item.get("id"))))
                 continue
             entry = read(item, *where)
-            if entry.sounds():
+            if entry.sounds:
                 told = "got audio that is no item of the conversation: create an item with it, and refer to that by item_reference."
                 raise Refused("invalid_value", told, param=".".join(where))
             made.add(entry.item)
         return made
+
+    def _forget_before(self, newest: Item) -> None:
+        characters = sum(entry.characters for entry in self._entries.values())
+        while len(self._entries) > self._most or characters > self._most_characters:
+            for item in self._oldest(newest):
+                characters -= self._entries[item.id].characters
+                self.remove(item.id)
+                self._forgotten(item.id)
+
+    def _oldest(self, newest: Item) -> list[Item]:
+        """What the system said last of all; a call of a tool with its results."""
+        others = [item for item in self.history if item is not newest]
+        oldest = min(others, key=lambda item: isinstance(item, Said) and item.role == "system")
+        if isinstance(oldest, ToolCall):
+            return [oldest, *(item for item in others if isinstance(item, ToolResult) and item.call_id == oldest.call_id)]
+        return [oldest]

@@ -62,7 +62,7 @@ class Message:
 
     def write(self, text: str) -> None:
         self.text += text
-        self.said.text = self.text.strip()
+        self.said.write(self.text)
         self._say("response.output_audio_transcript.delta" if self._audio else "response.output_text.delta", delta=text)
 
     def sound(self, data: bytes) -> None:

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
-import numpy as np
 from starlette.websockets import WebSocket
 
 from api.realtime import client_events as events
 from api.realtime.answer import Answer, Surroundings
-from api.realtime.configuration import Audio, AudioInput, Configuration, ServerVad
+from api.realtime.configuration import Configuration, ServerVad
 from api.realtime.connection import Connection
 from api.realtime.ear import SHORTEST_TURN, Ear
 from api.realtime.faults import Refused
-from api.realtime.input_audio import Decoder, Heard, unpacked
+from api.realtime.input_audio import Heard, unpacked, whole
 from api.realtime.items import Entry, Items, read
+from api.realtime.offer import Offer
 from api.realtime.outbox import new_id
 from api.realtime.plan import Plan, planned
 from api.realtime.transcripts import Transcripts
@@ -27,7 +27,7 @@ from api.requests import request_id
 from api.runtime import Runtime
 from api.streaming import cancel
 from models.base import LISTENING_RATE
-from models.errors import FiresideError, Overloaded, UnknownModel, UnknownVoice
+from models.errors import FiresideError, Overloaded
 from voice.activity import Activity, Started, Stopped
 from voice.conversation import (
     Action,
@@ -64,9 +64,10 @@ class RealtimeSession(Connection):
     def __init__(self, runtime: Runtime, socket: WebSocket, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(socket)
         self.runtime = runtime
-        self.items = Items()
+        self.items = Items(lambda item_id: self.outbox.say("conversation.item.deleted", item_id=item_id))
         self.conversation = Conversation()
         self.configuration = Configuration()
+        self._offer = Offer(runtime)
         self._clock = clock
         self._id = new_id("sess")
         self._ducking = socket.query_params.get("ducking", "").lower() in {"true", "1"}
@@ -84,17 +85,21 @@ class RealtimeSession(Connection):
         )
         self._turn = ""
         """The id that the item of the turn which is being heard will have."""
+        self._since = 0.0
+        """When the user's turn ended, or the client asked for an answer."""
         self._plan: Plan | None = None
         """Of the answer that the client has asked for."""
         self._last: Answer | None = None
         """The conversation's: it is in the making, or being heard."""
+        self._playing: list[Answer] = []
+        """It, behind those that were still being heard when it began."""
         self._answers: dict[str, Answer] = {}
         """All that are in the making."""
         self._ending: set[asyncio.Task[None]] = set()
         self._alarm: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        self.configuration = self._beginning()
+        self.configuration = self._offer.beginning(self.socket.query_params.get("model"))
         self.outbox.say("session.created", session=self._described())
 
     async def close(self) -> None:
@@ -103,19 +108,6 @@ class RealtimeSession(Connection):
         await cancel(*(answer.task for answer in self._answers.values()), *self._transcripts.tasks())
         await asyncio.gather(*self._ending, return_exceptions=True)
         await self._ear.close()
-
-    def _beginning(self) -> Configuration:
-        """Raises NotReady while an engine that there is cannot be asked."""
-        text = self.runtime.require_text()
-        model = self.socket.query_params.get("model") or text.name
-        self._check_model(model)
-        hears = AudioInput() if self.runtime.listening else AudioInput(turn_detection=None)
-        if self.runtime.listening:
-            self.runtime.require_listening()
-        if not self.runtime.speech:
-            return Configuration(model=model, audio=Audio(input=hears), output_modalities=("text",))
-        voice = self.runtime.require_speech()[0].find().id
-        return Configuration(model=model, audio=Audio(input=hears)).changed({"audio": {"output": {"voice": voice}}})
 
     async def obey(self, event: events.ClientEvent) -> None:
         match event:
@@ -147,7 +139,7 @@ class RealtimeSession(Connection):
 
     async def _configure(self, change: dict[str, Any]) -> None:
         before, changed = self.configuration, self.configuration.changed(change)
-        self._check(changed)
+        self._offer.check(changed, before)
         self.configuration = changed
         if changed.hears.turn_detection != before.hears.turn_detection:  # a turn that is going on will have no end
             self._tell(Cleared())
@@ -158,28 +150,6 @@ class RealtimeSession(Connection):
         self.conversation.idle = idle / 1000 if idle else None
         self.outbox.say("session.updated", session=self._described())
         self._wait_for_silence()
-
-    def _check(self, wanted: Configuration, within: str = "session") -> None:
-        """What is new in it. What was good before may not be known for a while, as an engine may be loading again."""
-        before = self.configuration
-        if wanted.model != before.model:
-            self._check_model(wanted.model, f"{within}.model")
-        if not wanted.speaks or (before.speaks and wanted.audio.output.voice == before.audio.output.voice):
-            return
-        if not self.runtime.speech:
-            told = "this server has no speech engine: expected output_modalities text."
-            raise Refused("invalid_value", told, param=f"{within}.output_modalities")
-        try:
-            self.runtime.require_speech()[0].find(wanted.audio.output.voice)
-        except UnknownVoice as error:
-            error.param = f"{within}.audio.output.voice"
-            raise
-
-    def _check_model(self, name: str, param: str = "model") -> None:
-        aliases = self.runtime.settings.aliases
-        known = (self.runtime.require_text().name, *aliases.realtime, *aliases.text)
-        if name not in known:
-            raise UnknownModel(f"The model `{name}` does not exist: expected one of {', '.join(known)}.", param=param)
 
     def _described(self) -> dict[str, Any]:
         return {"id": self._id, "object": "realtime.session", **self.configuration.model_dump()}
@@ -193,6 +163,8 @@ class RealtimeSession(Connection):
         try:
             async with aclosing(self._ear.hear(data)) as activities:
                 async for activity in activities:
+                    if isinstance(activity, Stopped):
+                        await self._transcripts.room(MOST_UNHEARD)
                     self._follow(activity)
         except FiresideError:  # its detector is lost, and with it the turn
             await self._ear.close()
@@ -205,6 +177,7 @@ class RealtimeSession(Connection):
             self.outbox.say("input_audio_buffer.speech_started", audio_start_ms=_ms(self._ear.begin), item_id=self._turn)
         self._tell(activity)
         if isinstance(activity, Stopped):
+            self._since = time.perf_counter()
             self.outbox.say("input_audio_buffer.speech_stopped", audio_end_ms=_ms(self._ear.told), item_id=self._turn)
             vad = self.configuration.hears.turn_detection
             self._commit(self._ear.turn(), self._ear.take_guess(), answer=bool(vad and vad.create_response))
@@ -223,7 +196,7 @@ class RealtimeSession(Connection):
         self._commit(samples, None, answer=False)
 
     def _commit(self, samples: Heard, guess: Writing | None, *, answer: bool) -> None:
-        entry = Entry(Said(self._turn or new_id("item"), "user"), [{"type": "input_audio", "transcript": None}])
+        entry = Entry(Said(self._turn or new_id("item"), "user"), [{"type": "input_audio", "transcript": None}], {0})
         self._turn = ""
         previous = self.items.add(entry)
         self.outbox.say("input_audio_buffer.committed", previous_item_id=previous, item_id=entry.item.id)
@@ -239,30 +212,26 @@ class RealtimeSession(Connection):
             raise
         self._transcripts.begin(entry, place, writing, told=self.configuration.hears.transcription is not None)
 
-    def _check_place(self) -> None:
-        if len(self._transcripts.tasks()) >= MOST_UNHEARD:
-            raise Overloaded(f"{MOST_UNHEARD} recordings of this session are being transcribed: wait for one of them.")
+    def _check_place(self, wanted: int = 1) -> None:
+        if len(self._transcripts) + wanted > MOST_UNHEARD:
+            raise Overloaded(f"at most {MOST_UNHEARD} recordings of a session are transcribed at a time: wait for one of them.")
 
     # The conversation's items
 
     def _create(self, event: events.ItemCreate) -> None:
         entry = read(event.item, "item")
-        sounds = entry.sounds()
-        if sounds:
+        if entry.sounds:
             self.runtime.require_listening()
-            self._check_place()
-        heard = {place: self._decoded(entry.parts[place]["audio"], place) for place in sounds}
+            self._check_place(len(entry.sounds))
+        heard = {
+            place: whole(entry.take_audio(place), self.configuration.hears.format.type, f"item.content.{place}.audio")
+            for place in sorted(entry.sounds)
+        }
         previous = self.items.add(entry, event.previous_item_id)
         self._tell_item(entry, previous)
         for place, samples in heard.items():
             self._tell(Committed(answer=False))
             self._write_down(entry, place, samples)
-
-    def _decoded(self, audio: str, place: int) -> Heard:
-        decoder, buffer = Decoder(self.configuration.hears.format.type), []
-        buffer.append(decoder.decode(unpacked(audio, f"item.content.{place}.audio")))
-        buffer.append(decoder.flush())
-        return np.concatenate(buffer)
 
     def _tell_item(self, entry: Entry, previous: str | None) -> None:
         for kind in ("added", "done"):
@@ -276,7 +245,7 @@ class RealtimeSession(Connection):
         if event.audio_end_ms > made + 1:
             told = f"audio_end_ms is {event.audio_end_ms}: item {event.item_id!r} has {made:.0f} ms of audio."
             raise Refused("invalid_value", told, param="audio_end_ms")
-        item.cut(event.audio_end_ms / 1000)
+        item.cut(event.audio_end_ms / 1000, told=True)
         self.outbox.say(
             "conversation.item.truncated", item_id=event.item_id, content_index=event.content_index, audio_end_ms=event.audio_end_ms
         )
@@ -286,10 +255,11 @@ class RealtimeSession(Connection):
     # Answers
 
     def _ask(self, wanted: events.ResponseOptions | None) -> None:
+        self._since = time.perf_counter()
         plan = planned(self.configuration, wanted, self.items)
-        self._check(plan.configuration, "response")
+        self._offer.check(plan.configuration, self.configuration, "response")
         if not plan.conversing:
-            if len(self._answers) > MOST_BESIDE:
+            if sum(not answer.plan.conversing for answer in self._answers.values()) >= MOST_BESIDE:
                 raise Overloaded(f"{MOST_BESIDE} responses are in the making: wait until one of them is done.")
             self._begin(plan)
             return
@@ -299,8 +269,14 @@ class RealtimeSession(Connection):
         self._plan = plan
         self._tell(Asked())
 
+    def can_cancel(self, event: events.ResponseCancel) -> bool:
+        return self._meant(event.response_id) is not None
+
+    def _meant(self, response_id: str | None) -> Answer | None:
+        return self._answers.get(response_id) if response_id else self._last if self.conversation.making else None
+
     def _cancel(self, response_id: str | None) -> None:
-        named = self._answers.get(response_id) if response_id else self._last if self.conversation.making else None
+        named = self._meant(response_id)
         if named is None:
             what = f"response {response_id!r} is not" if response_id else "there is no response"
             raise Refused("response_cancel_not_active", f"{what} in the making.", param="response_id" if response_id else None)
@@ -310,7 +286,7 @@ class RealtimeSession(Connection):
             self._stop(named, "client_cancelled")
 
     def _begin(self, plan: Plan) -> Answer:
-        answer = Answer(self._around, plan)
+        answer = Answer(self._around, plan, self._since)
         self._answers[answer.id] = answer
         return answer
 
@@ -337,10 +313,12 @@ class RealtimeSession(Connection):
             case Begin():
                 plan, self._plan = self._plan or Plan(self.configuration), None
                 self._last = self._begin(plan)
+                self._playing = [*self._playing, self._last][-self.conversation.playback.answers :]
             case Interrupt() if self._last:
                 if action.making:
                     self._stop(self._last, "turn_detected" if action.by_user else "client_cancelled")
-                self._last.cut(action.heard)
+                for answer, seconds in zip(reversed(self._playing), (action.heard, *action.before), strict=False):
+                    answer.cut(seconds)
             case Duck() if self._ducking:
                 self.outbox.say("fireside.speech.suspected", audio_start_ms=_ms(self._ear.begin))
             case Unduck() if self._ducking:
@@ -350,6 +328,7 @@ class RealtimeSession(Connection):
 
     def _prompt(self) -> None:
         """The silence is an item of its own, so that the model knows what it is to answer."""
+        self._since = time.perf_counter()
         entry = Entry(Said(new_id("item"), "user", SILENCE), [{"type": "input_audio", "transcript": None}])
         idle = self.conversation.idle or 0.0
         end = self._ear.now

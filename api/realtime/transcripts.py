@@ -12,6 +12,7 @@ from api.realtime.faults import described
 from api.realtime.items import Entry
 from api.realtime.outbox import Outbox
 from api.realtime.writing import Writing
+from api.streaming import cancel
 
 _EVENT = "conversation.item.input_audio_transcription"
 
@@ -22,20 +23,30 @@ class Transcripts:
     def __init__(self, outbox: Outbox, done: Callable[[bool], None]) -> None:
         self._outbox = outbox
         self._done = done
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Writing] = {}
 
     def begin(self, entry: Entry, place: int, writing: Writing, *, told: bool) -> None:
         """`told`: the client wants transcripts. What fails it is told in any case."""
         task = asyncio.create_task(self._follow(entry, place, writing, told))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = writing
+        task.add_done_callback(self._tasks.pop)
 
     async def understood(self) -> None:
         if self._tasks:
-            await asyncio.wait(self._tasks.copy())
+            await asyncio.wait(list(self._tasks))
 
-    def tasks(self) -> set[asyncio.Task[None]]:
-        return self._tasks.copy()
+    async def room(self, most: int) -> None:
+        """Less than so many are being written down."""
+        while len(self._tasks) >= most:
+            await asyncio.wait(list(self._tasks), return_when=asyncio.FIRST_COMPLETED)
+
+    def __len__(self) -> int:
+        """That are being written down."""
+        return len(self._tasks)
+
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """All its work: that of one that was cancelled before it began, too."""
+        return [*self._tasks, *(writing.task for writing in self._tasks.values())]
 
     async def _follow(self, entry: Entry, place: int, writing: Writing, told: bool) -> None:
         words = False
@@ -49,9 +60,10 @@ class Transcripts:
                 usage = {"type": "duration", "seconds": round(writing.seconds, 3)}
                 self._outbox.say(f"{_EVENT}.completed", **where, transcript=text, usage=usage)
         except Exception as error:
+            entry.transcribed(place, None)
             self._tell_failure(where, error, told)
         finally:
-            writing.task.cancel()
+            await cancel(writing.task)
         self._done(words)
 
     async def _tell(self, where: dict[str, Any], writing: Writing, told: bool) -> None:
