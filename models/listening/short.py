@@ -38,7 +38,8 @@ class Turn:
         self.language = self._language(encoded)
         read = self._read(encoded)
         silent = read.no_speech_prob > _SILENT and read.avg_logprob < _HARDLY_LIKELY
-        self.doubtful = not silent and (read.compression_ratio > _REPETITIVE or read.avg_logprob < _UNLIKELY)
+        unlikely = read.compression_ratio > _REPETITIVE or read.avg_logprob < _UNLIKELY
+        self.doubtful = not silent and (unlikely or self._endless)
         self.segments = [] if silent or not read.text.strip() else [read]
 
     def _features(self) -> Any:
@@ -59,17 +60,19 @@ class Turn:
         tokenizer = Tokenizer(whisper.hf_tokenizer, whisper.model.is_multilingual, task=job.task, language=self.language.code)
         before = tokenizer.encode(" " + job.prompt.strip()) if job.prompt.strip() else []
         prompt = whisper.get_prompt(tokenizer, before)
+        # Nobody says more in the time: one that repeats itself is stopped there.
+        most = 12 + int(6 * self._seconds)
         result = whisper.model.generate(
             encoded,
             [prompt],
             beam_size=1,
-            # Nobody says more in the time: one that repeats itself is stopped there.
-            max_length=min(len(prompt) + 24 + int(12 * self._seconds), whisper.max_length),
+            max_length=min(max(2 * most, len(prompt) + most), whisper.max_length),  # of which CTranslate2 makes half
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
         )[0]
         told = self._segment(tokenizer, result.sequences_ids[0])
+        self._endless = len(told.tokens) >= most
         likely = float(result.scores[0]) * len(told.tokens) / (len(told.tokens) + 1)
         return replace(told, avg_logprob=likely, no_speech_prob=float(result.no_speech_prob))
 
