@@ -16,6 +16,7 @@ from tests.sound import speechlike
 from tests.test_page_talk import RATE, SAID, Events, silence, write
 
 DUCKED = 0.2  # of web/player.js
+PIECE = 0.02
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def browser(playwright: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def levels(browser: Any, server: Server) -> Iterator[np.ndarray]:
-    """How loud each twentieth of a second of an answer was that a cough did not interrupt, in the voice's own loudness."""
+    """How loud each piece of an answer was that a cough did not interrupt, in the voice's own loudness."""
     with tab(browser) as page:
         events, loudspeaker = Events(page), Loudspeaker(page)
         page.goto(f"{server.url}/#talk")
@@ -44,7 +45,7 @@ def levels(browser: Any, server: Server) -> Iterator[np.ndarray]:
             page.wait_for_timeout(50)
         page.wait_for_function("since => document.querySelector('#player').dataset.played > since + 1", arg=played(page))
         assert page.locator("#transcript .cut").count() == 0
-        found = loudspeaker.levels(0.05)
+        found = loudspeaker.levels(PIECE)
         yield found / np.median(found[found > 0.01])
 
 
@@ -52,14 +53,11 @@ def played(page: Any) -> float:
     return float(page.locator("#player").get_attribute("data-played") or 0)
 
 
-def test_it_is_softer_and_then_as_loud_as_before(levels: np.ndarray) -> None:
-    soft = np.flatnonzero(np.abs(levels - DUCKED) < 0.05)
-    assert len(soft) >= 2, levels
-    assert np.ptp(soft) < 20, "it is soft once, for less than a second"
-    for around in (levels[soft[0] - 10 : soft[0] - 3], levels[soft[-1] + 6 : soft[-1] + 12]):
-        assert np.median(around) == pytest.approx(1, abs=0.05)
-
-
-def test_it_is_soft_all_the_while(levels: np.ndarray) -> None:
-    soft = np.flatnonzero(np.abs(levels - DUCKED) < 0.05)
-    assert levels[soft[0] : soft[-1] + 1].max() < 0.5, "it does not waver"
+def test_it_is_softer_once_and_as_loud_before_and_after(levels: np.ndarray) -> None:
+    near = np.abs(levels - DUCKED) < 0.05
+    # Three in a row: what begins or ends may be as soft for one of them.
+    soft = np.flatnonzero(near[:-2] & near[1:-1] & near[2:])
+    assert len(soft), levels
+    assert np.ptp(soft) * PIECE < 1, "it is over within a second"
+    assert levels[: soft[0]].max() == pytest.approx(1, abs=0.05)
+    assert levels[soft[-1] + 3 :].max() == pytest.approx(1, abs=0.05)
