@@ -14,7 +14,8 @@ import pytest
 
 from tests.servers import ROOT
 
-ARGUMENTS = ("--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--disable-dev-shm-usage")
+ARGUMENTS = ("--no-sandbox", "--use-fake-device-for-media-stream", "--disable-dev-shm-usage")
+ALLOWED = "--use-fake-ui-for-media-stream"
 KINDS = {".js": "text/javascript"}
 
 
@@ -27,23 +28,31 @@ def chromium() -> str:
     return found
 
 
-@contextmanager
-def browsing(hears: Path | None = None) -> Iterator[Any]:
-    """`hears` is a WAV file, which the microphone plays once."""
+# Not for the session: playwright's event loop would stand in the way of the tests that have one of their own.
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
+    chromium()
+    with sync_playwright() as running:
+        yield running
+
+
+@contextmanager
+def browsing(playwright: Any, hears: Path | None = None, allows: bool = True) -> Iterator[Any]:
+    """`hears` is a WAV file, which the microphone plays once. `allows`: whether a page that asks for the microphone gets it."""
     heard = (f"--use-file-for-fake-audio-capture={hears}%noloop",) if hears else ()
-    path = chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *heard])
+    allowed = (ALLOWED,) if allows else ()
+    browser = playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS, *allowed, *heard])
+    try:
         yield browser
+    finally:
         browser.close()
 
 
-# Not for the session: playwright's event loop would stand in the way of the tests that have one of their own.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing() as running:
+def browser(playwright: Any) -> Iterator[Any]:
+    with browsing(playwright) as running:
         yield running
 
 

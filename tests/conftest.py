@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browsing import browser, page  # noqa: F401 - fixtures
+from tests.browsing import browser, page, playwright  # noqa: F401 - fixtures
 from tests.servers import Server, serve
 
 # A shell starts what runs in its background deaf to Ctrl-C, and so would be all that is started from here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ LOOKS: dict[str, dict[str, Any]] = {
     "dark": {"color_scheme": "dark"},
     "narrow": {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}},
 }
+# Spoken for half a minute.
+LASTING = "The fire burns low and even. " * 18
 AXE = (ROOT / "tests" / "vendor" / "axe.min.js").read_text()
 FAULTS = """async () => (await axe.run()).violations.filter(({impact}) => ["serious", "critical"].includes(impact))
   .map(({id, nodes}) => `${id}: ${nodes.map(({html}) => html).join(" ")}`)"""
@@ -24,8 +27,8 @@ FAULTS = """async () => (await axe.run()).violations.filter(({impact}) => ["seri
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    reply = '["# Fire\\n\\nAir, *heat* and [wood](https://example.org).\\n\\n```py\\nburn()\\n```\\n\\n|a|b|\\n|-|-|\\n|1|2|"]'
-    with serve("mock", FIRESIDE_TEXT__MOCK__REPLIES=f"[{', '.join([reply[1:-1]] * 9)}]") as running:
+    reply = "# Fire\n\nAir, *heat* and [wood](https://example.org).\n\n```py\nburn()\n```\n\n|a|b|\n|-|-|\n|1|2|\n\n" + LASTING
+    with serve("mock", FIRESIDE_TEXT__MOCK__REPLIES=json.dumps([reply] * 40)) as running:
         yield running
 
 
@@ -56,6 +59,32 @@ def test_axe_finds_nothing_serious_on_any_screen(browser: Any, server: Server, l
         page.get_by_role("button", name="Settings").click()
         found += faults(page)
         assert found == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing_serious_while_one_talks(browser: Any, server: Server, look: str) -> None:
+    with tab(browser, reduced_motion="reduce", **LOOKS[look]) as page:
+        page.goto(f"{server.url}/#talk")
+        page.get_by_text("Hold to talk").first.click()
+        page.get_by_role("button", name="Start talking").click()
+        found = in_state(page, "Hold to talk")
+        page.locator("#main").focus()
+        page.keyboard.down("Space")
+        found += in_state(page, "Hearing you")
+        page.keyboard.up("Space")
+        found += in_state(page, "Speaking")
+        page.get_by_role("button", name="Mute the microphone").click()
+        page.get_by_role("button", name="Interrupt the answer").click()
+        found += in_state(page, "Muted")
+        assert found == []
+
+
+def in_state(page: Page, words: str) -> list[str]:
+    """The faults while the talk is in this state, and it still is when they are found."""
+    expect(page.locator("#talk-state")).to_have_text(words)
+    found = faults(page)
+    expect(page.locator("#talk-state")).to_have_text(words)
+    return found
 
 
 @pytest.mark.parametrize("width", [320, 360, 768])
@@ -115,6 +144,69 @@ def test_a_whole_turn_by_keyboard_alone(page: Page, server: Server) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".question .said")).to_have_text("Hello.\nWho are you?")
     expect(page.locator(".answer .foot")).to_be_visible()
+
+
+def test_who_skips_to_the_content_stays_on_the_screen(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/#voices")
+    page.get_by_text("Skip to the content").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    expect(page.locator("#voices")).to_be_visible()
+
+
+def tab_to(page: Page, name: str) -> None:
+    page.keyboard.press("Tab")
+    while focused(page) != name:
+        page.keyboard.press("Tab")
+
+
+def test_a_talk_by_keyboard_alone(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    tab_to(page, "Talk")
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    tab_to(page, "Start talking")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="End")).to_be_visible()
+    hold(page)
+    tab_to(page, "Interrupt the answer")
+    page.keyboard.press("Enter")
+    expect(page.locator("#transcript .cut")).to_be_visible()
+    expect(page.locator("#player")).to_have_attribute("data-state", "silent")
+
+
+def hold(page: Page) -> None:
+    """A question that is told to be one by the space bar, until it is answered."""
+    page.locator("#main").focus()
+    page.keyboard.down("Space")
+    expect(page.locator("#talk-state")).to_have_text("Hearing you")
+    page.wait_for_timeout(500)  # held as long as a person speaks
+    page.keyboard.up("Space")
+    expect(page.locator("#talk-state")).to_have_text("Speaking")
+
+
+def test_nothing_moves_for_who_wants_no_motion(browser: Any, server: Server) -> None:
+    assert frames(browser, server, "no-preference") > 1
+    assert frames(browser, server, "reduce") == 1
+
+
+def frames(browser: Any, server: Server, motion: str) -> int:
+    """How many of ten frames of the fire are different; nothing is animated by the styles in any of them, if there is to be no motion."""
+    with tab(browser, reduced_motion=motion) as page:
+        page.goto(f"{server.url}/#talk")
+        expect(page.locator("#engines li")).to_have_count(3)
+        drawn, animated = page.evaluate(
+            """async () => { const drawn = new Set(); let animated = 0;
+               const next = () => new Promise(requestAnimationFrame);
+               for (let frame = 0; frame < 3; frame++) await next(); // until the first is drawn
+               for (let frame = 0; frame < 10; frame++) {
+                 await next();
+                 drawn.add(document.querySelector("#fire").toDataURL());
+                 animated += document.getAnimations().length; }
+               return [drawn.size, animated]; }"""
+        )
+        assert motion != "reduce" or animated == 0
+        return int(drawn)
 
 
 def test_the_settings_are_left_by_escape_and_the_focus_is_where_it_was(page: Page, server: Server) -> None:

@@ -102,6 +102,24 @@ def test_a_server_that_is_gone_is_told(page: Page, server: Server) -> None:
     expect(page.locator("#notice")).to_contain_text("The server cannot be reached")
 
 
+def test_the_end_of_an_answer_is_in_sight_unless_the_reader_has_scrolled_up(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 360, "height": 400})
+    page.goto(server.url)
+    ask(page, "Go on and on.")
+    expect(page.locator(".answer .foot")).to_be_in_viewport(timeout=30_000)
+    page.locator("#chat .scroll").hover()
+    page.mouse.wheel(0, -5000)
+    expect(page.locator(".question")).to_be_in_viewport()
+
+
+def test_what_cannot_be_read_aloud_is_told(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    ask(page, "Hello.")
+    page.route("**/v1/audio/speech", lambda route: route.fulfill(status=429, json={"error": {"message": "Too much to say."}}))
+    page.get_by_role("button", name="Read aloud").click()
+    expect(page.get_by_role("alert")).to_contain_text("It cannot be read aloud: Too much to say. Try again in a moment.")
+
+
 def test_an_answer_is_read_aloud(page: Page, server: Server) -> None:
     page.goto(server.url)
     ask(page, "Tell me something.")

@@ -34,11 +34,11 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def browser(playwright: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Its microphone hears a question, and four seconds later, while the answer is spoken, an interruption."""
     path = tmp_path_factory.mktemp("heard") / "question.wav"
     write(path, np.concatenate([silence(1), speechlike(1.2, RATE), silence(4), speechlike(1.5, RATE), silence(60)]))
-    with browsing(path) as running:
+    with browsing(playwright, path) as running:
         yield running
 
 

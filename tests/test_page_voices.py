@@ -29,6 +29,21 @@ def test_a_voice_is_heard_to_its_end(page: Page, server: Server) -> None:
     assert page.locator("#player").get_attribute("data-underruns") == "0"
 
 
+def test_a_pause_while_more_is_made_is_no_end(page: Page) -> None:
+    with serve("mock", FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR="3") as slow:
+        page.goto(f"{slow.url}/#voices")
+        page.get_by_label("What they say").fill(TEXT)
+        page.evaluate(
+            """() => { window.marks = [];
+               const mark = () => window.marks.push(document.querySelector(".voice.speaking") !== null);
+               new MutationObserver(mark).observe(document.querySelector("#player"), {attributeFilter: ["data-state"]}); }"""
+        )
+        page.get_by_role("button", name="Hear mock-low").click()
+        page.wait_for_function("() => document.querySelector('#player').dataset.underruns > 0")
+        expect(page.locator("[data-voice=mock-low]")).to_have_class("card voice", timeout=30_000)
+        assert page.evaluate("window.marks.slice(0, -1).every(Boolean)"), page.evaluate("window.marks")
+
+
 def test_a_voice_is_stopped(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/#voices")
     page.get_by_role("button", name="Hear mock-low").click()

@@ -12,6 +12,8 @@ const NOWHERE_TO_GO = "The connection ended before the answer did. What came is 
 
 export class Chat {
   #messages = [];
+  #follows = true; // whether the reader is at the end: whoever has scrolled up is left where they read
+  #above = 0;
   #writing = null; // what stops the answer that is being written
 
   constructor(player) {
@@ -23,7 +25,18 @@ export class Chat {
     this.box.onkeydown = (event) => this.#key(event);
     this.box.oninput = () => this.#grow();
     find("#new-chat").onclick = () => this.clear();
+    this.#following(find("#chat .scroll"));
     for (const one of document.querySelectorAll(".suggestion")) one.onclick = () => this.ask(one.textContent);
+  }
+
+  #following(view) {
+    const end = () => this.#follows && (view.scrollTop = view.scrollHeight);
+    view.onscroll = () => {
+      const near = view.scrollHeight - view.scrollTop - view.clientHeight < 80;
+      this.#follows = near || (this.#follows && view.scrollTop >= this.#above);
+      this.#above = view.scrollTop;
+    };
+    new ResizeObserver(end).observe(this.log);
   }
 
   #key(event) {
@@ -75,21 +88,20 @@ export class Chat {
   #question(content) {
     document.body.classList.add("chatting");
     this.#messages.push({role: "user", content});
+    this.#follows = true;
     this.log.append(make("li.question", {}, make("span.unheard", {}, "You: "), make("div.said", {}, content)));
-    this.#follow(true);
   }
 
   async #answer(controller, messages) {
-    const answer = new Answer(this.log, chosen.aloud ? new Reader(this.player) : null);
+    const answer = new Answer(this.log, this.player);
     try {
       await this.#write(answer, messages, controller.signal);
     } catch (error) {
       if (error.name !== "AbortError") answer.fail(error.message);
     }
-    answer.end(this.player, controller.signal.aborted);
+    answer.end(controller.signal.aborted);
     if (answer.text) messages.push({role: "assistant", content: answer.text});
     else messages.pop(); // a question without an answer is not asked again with the next one
-    this.#follow();
   }
 
   async #write(answer, messages, signal) {
@@ -98,22 +110,9 @@ export class Chat {
       if (data === "[DONE]") return;
       const event = JSON.parse(data);
       if (event.error) throw refusal(event.error.code, event);
-      const near = this.#near();
       answer.take(event);
-      if (near) this.#follow(true);
     }
     throw new Error(NOWHERE_TO_GO);
-  }
-
-  /** Whether the reader is at the end: whoever has scrolled up is left where they read. */
-  #near() {
-    const view = find("#chat .scroll");
-    return view.scrollHeight - view.scrollTop - view.clientHeight < 80;
-  }
-
-  #follow(force = this.#near()) {
-    const view = find("#chat .scroll");
-    if (force) view.scrollTop = view.scrollHeight;
   }
 }
 
@@ -133,12 +132,17 @@ class Answer {
   #last = 0;
   #drawing = 0;
 
-  constructor(log, reader) {
-    this.reader = reader;
+  constructor(log, player) {
+    this.player = player;
+    this.reader = chosen.aloud ? this.#reader() : null;
     this.prose = make("div.prose");
     this.item = make("li.answer.writing", {}, make("span.unheard", {}, "Fireside: "), ember(), this.prose);
     this.markdown = new Markdown(this.prose);
     log.append(this.item);
+  }
+
+  #reader() {
+    return new Reader(this.player, (words) => this.fail(words));
   }
 
   take(event) {
@@ -179,21 +183,21 @@ class Answer {
     this.item.append(make("p.problem", {role: "alert"}, problem(message)));
   }
 
-  end(player, stopped) {
+  end(stopped) {
     clearTimeout(this.#drawing);
     this.#draw();
     const rest = this.markdown.finish();
     if (stopped) this.reader?.stop();
     else this.reader?.read(rest);
     this.item.classList.remove("writing");
-    if (this.text) this.item.append(this.#foot(player, stopped));
+    if (this.text) this.item.append(this.#foot(stopped));
     else if (stopped) this.item.append(make("p.note", {}, "Stopped."));
   }
 
-  #foot(player, stopped) {
+  #foot(stopped) {
     const copying = make("button.quiet", {type: "button", onclick: () => told(copying, this.text)}, icon("copy"), "Copy");
-    const read = () => new Reader(player).readAll(this.text);
-    const reading = make("button.quiet", {type: "button", onclick: read}, icon("sound"), "Read aloud");
+    const read = () => this.#reader().readAll(this.text);
+    const reading = make("button.quiet.aloud", {type: "button", onclick: read}, icon("sound"), "Read aloud");
     return make("div.foot", {}, copying, reading, make("span.measured", {}, this.#measured(stopped)));
   }
 

@@ -42,7 +42,8 @@ export class Figures {
 }
 
 function gauge(title, series, form, hint) {
-  const note = series.values.length ? `median ${form(series.median)} of ${series.values.length}` : hint;
+  const count = series.values.length;
+  const note = count > 1 ? `median ${form(series.median)} of ${count}` : count ? "The first one measured." : hint;
   const value = make("p.value", {}, form(series.last));
   return make("div.gauge", {}, make("h2", {}, title), value, spark(series.values), make("p.hint", {}, note));
 }

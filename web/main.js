@@ -17,7 +17,7 @@ const player = new Player(find("#player"));
 player.element.onclick = () => player.flush();
 const screens = {
   chat: new Chat(player),
-  talk: new Talk(player),
+  talk: new Talk(player, status),
   voices: new Voices(player, status),
   figures: new Figures(status),
 };
@@ -32,6 +32,8 @@ function show() {
   document.title = `${find(`#${name} h1`).textContent} · Fireside`;
 }
 
+// Not by its address, which names the screen.
+find(".skip").onclick = (event) => (event.preventDefault(), find("main").focus());
 addEventListener("hashchange", () => (show(), find("main").focus({preventScroll: true})));
 show();
 status.watch();

@@ -33,6 +33,12 @@ export function preferences() {
 
 const field = (name) => find(`#preferences [name="${name}"]`);
 
+/** Where the key is entered: for what the server refuses without it. */
+export function enterKey() {
+  open(find("#preferences"));
+  find("#key").focus();
+}
+
 function open(dialog) {
   field("instructions").value = chosen.instructions;
   field("aloud").checked = chosen.aloud;

@@ -9,9 +9,10 @@ export class Reader {
   #controller = new AbortController();
   #before = Promise.resolve();
 
-  /** Whatever sounds now ends: two do not read at once. */
-  constructor(player) {
+  /** Whatever sounds now ends: two do not read at once. `tell` gets what goes wrong, in words. */
+  constructor(player, tell) {
     this.player = player;
+    this.tell = tell;
     player.flush();
     this.id = crypto.randomUUID?.() ?? String(Math.random());
     player.addEventListener("flushed", () => this.#controller.abort(), {once: true});
@@ -20,7 +21,7 @@ export class Reader {
   /** Tokens of markdown. What is not made to be heard, such as code, is passed over. */
   read(blocks) {
     for (const {type, raw} of blocks) {
-      if (!SILENT.has(type)) this.#before = this.#before.then(() => this.#speak(raw)).catch(() => this.#controller.abort());
+      if (!SILENT.has(type)) this.#before = this.#before.then(() => this.#speak(raw)).catch((error) => this.#fail(error));
     }
   }
 
@@ -32,6 +33,11 @@ export class Reader {
   stop() {
     this.#controller.abort();
     this.player.flush();
+  }
+
+  #fail(error) {
+    if (error.name !== "AbortError") this.tell(`It cannot be read aloud: ${error.message}`);
+    this.#controller.abort();
   }
 
   async #speak(text) {

@@ -1,7 +1,7 @@
 // A spoken conversation over WS /v1/realtime: OpenAI's events by their GA names, and what is to be played and shown of them.
 
 import {bytes, floats, fromBase64, toBase64} from "./pcm.js";
-import {socket} from "./server.js";
+import {ask, socket} from "./server.js";
 
 const TURNS = {type: "server_vad", create_response: true, interrupt_response: true};
 const LOST = "The connection to the server was lost, or the server has no conversation to offer.";
@@ -47,9 +47,9 @@ export class Realtime extends EventTarget {
     this.#end();
   }
 
-  #closed(code, reason) {
-    if (code !== 1000) this.#tell("problem", reason || CLOSED[code] || LOST);
+  async #closed(code, reason) {
     this.#end();
+    if (code !== 1000) this.#tell("problem", reason || CLOSED[code] || (await refused()));
   }
 
   #end() {
@@ -125,6 +125,9 @@ export class Realtime extends EventTarget {
     "response.output_audio.done": ({item_id}) => this.player.close(item_id),
     "response.output_audio_transcript.delta": ({item_id, delta}) => this.#line(item_id, "fireside", delta, false),
     "response.output_audio_transcript.done": ({item_id, transcript}) => this.#whole(item_id, "fireside", transcript),
+    // A server without voices answers in text.
+    "response.output_text.delta": ({item_id, delta}) => this.#line(item_id, "fireside", delta, false),
+    "response.output_text.done": ({item_id, text}) => this.#whole(item_id, "fireside", text),
     "response.done": ({response}) => this.#done(response),
     // What is left of an answer is what was heard of it: the server knows the words.
     "conversation.item.truncated": ({item_id}) => this.#send({type: "conversation.item.retrieve", item_id}),
@@ -212,4 +215,9 @@ export class Realtime extends EventTarget {
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, {detail}));
   }
+}
+
+/** Why a socket was not opened: a browser does not tell, but another request is refused for the same reason. */
+function refused() {
+  return ask("v1/status").then(() => LOST, ({message}) => message);
 }

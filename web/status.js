@@ -1,6 +1,7 @@
 // What the engines of this server are doing, asked every second or so while the page is seen.
 
 import {ember, find, make, problem} from "./dom.js";
+import {enterKey} from "./preferences.js";
 import {ask} from "./server.js";
 
 const EVERY = 1500;
@@ -23,14 +24,25 @@ export class Status extends EventTarget {
       this.#show(Object.values(this.now.engines));
     } catch (error) {
       this.now = null;
-      this.#notice("failed", error.message);
+      this.#list([]);
+      this.#notice("failed", error.message, error.status === 401 && keyButton());
     }
     this.dispatchEvent(new Event("change"));
   }
 
-  #show(engines) {
+  /** Whether this server is configured without this kind of engine. */
+  lacks(kind) {
+    return Boolean(this.now) && !(kind in this.now.engines);
+  }
+
+  #list(engines) {
+    document.body.dataset.without = Object.keys(NAMES).filter((kind) => this.lacks(kind)).join(" ");
     const line = ({kind, state}) => make("li", {"data-state": state}, ember(), make("span", {}, nameOf(kind)), make("small", {}, state));
     if (changed(find("#engines"), engines)) find("#engines").replaceChildren(...engines.map(line));
+  }
+
+  #show(engines) {
+    this.#list(engines);
     const loading = engines.filter(({state}) => state === "loading");
     const lost = engines.filter(({state}) => state !== "loading" && state !== "ready");
     if (lost.length) this.#notice("failed", lost.map(failure).join(" "));
@@ -38,15 +50,17 @@ export class Status extends EventTarget {
   }
 
   /** Said anew only when it is new: a screen reader reads it out. */
-  #notice(state, text) {
+  #notice(state, text, button) {
     const notice = find("#notice");
     if (notice.dataset.text === text) return;
     notice.dataset.text = text;
     notice.dataset.state = state;
     const shown = state === "failed" ? problem(text) : [ember(), make("span", {}, text)];
-    notice.replaceChildren(...(text ? shown : []));
+    notice.replaceChildren(...(text ? shown : []), button || "");
   }
 }
+
+const keyButton = () => make("button.quiet", {type: "button", onclick: enterKey}, "Enter the key");
 
 function changed(list, engines) {
   const shown = engines.map(({kind, state}) => `${kind} ${state}`).join();

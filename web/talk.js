@@ -7,6 +7,12 @@ import {chosen} from "./preferences.js";
 import {Realtime} from "./realtime.js";
 import {session} from "./session.js";
 
+const DEAF = "This server cannot hear you: listening.engine is none in its configuration.";
+const MUTE = "It listens, and answers in writing: this server has no voices.";
+const HINTS = {
+  free: "Speak whenever you like: it listens, and stops when you interrupt. Holding the space bar talks, too.",
+  hold: "It listens only while you hold the button, or the space bar.",
+};
 const WORDS = {
   connecting: "Lighting the fire",
   listening: "Listening",
@@ -22,8 +28,10 @@ export class Talk {
   #level = 0;
   #held = false;
 
-  constructor(player) {
+  constructor(player, status) {
     this.player = player;
+    this.status = status;
+    status.addEventListener("change", () => this.#able());
     this.section = find("#talk");
     this.fire = new Fire(find("#fire"), () => this.#burning());
     find("#talk-button").onclick = () => (this.#conversation ? this.end() : this.start());
@@ -86,12 +94,26 @@ export class Talk {
     if (this.#handsFree() || this.#held) this.#conversation?.hear(samples);
   }
 
+  /** Whether there can be a talk at all, and if not, why. */
+  #able() {
+    const deaf = this.status.lacks("listening");
+    find("#talk-button").disabled = deaf;
+    if (deaf && !find("#talk-problem").textContent) this.#problem(DEAF);
+    this.#hint();
+  }
+
+  #hint() {
+    const hint = this.status.lacks("speech") && !this.status.lacks("listening") ? MUTE : HINTS[find("[name=turns]:checked").value];
+    if (find("#talk-hint").textContent !== hint) find("#talk-hint").textContent = hint;
+  }
+
   #handsFree = () => find("[name=turns]:checked").value === "free";
 
   #turns() {
     this.section.dataset.turns = find("[name=turns]:checked").value;
     this.#conversation?.turns(this.#handsFree());
     this.#say();
+    this.#hint();
   }
 
   #mute() {
@@ -142,9 +164,9 @@ export class Talk {
 
   #say() {
     const state = this.section.dataset.state;
-    const words = state === "listening" && this.#microphone?.muted ? "Muted" : WORDS[state];
-    const waiting = state === "listening" && !this.#handsFree();
-    if (find("#talk-state").textContent !== words) find("#talk-state").textContent = waiting ? "Hold to talk" : words;
+    const idle = this.#microphone?.muted ? "Muted" : this.#handsFree() ? WORDS.listening : "Hold to talk";
+    const words = state === "listening" ? idle : WORDS[state];
+    if (find("#talk-state").textContent !== words) find("#talk-state").textContent = words;
   }
 
   #write({id, who, text, final, cut}) {

@@ -5,21 +5,23 @@ import {choose, chosen} from "./preferences.js";
 import {ask} from "./server.js";
 import {speak} from "./speech.js";
 
+const NONE = "This server has no voices: speech.engine is none in its configuration.";
 const languages = new Intl.DisplayNames(["en"], {type: "language"});
 
 export class Voices {
   #voices = [];
-  #speaking = null; // {id, controller}
+  #speaking = null; // {id, controller, whole: whether all of it has come}
   #opened = false;
 
   constructor(player, status) {
     this.player = player;
+    this.status = status;
     this.list = find("#voice-list");
     find("#voice-filter").oninput = () => this.#show();
     find("#voice-speed").oninput = ({target}) => (find("#voice-speed-shown").textContent = Number(target.value).toFixed(2));
     player.addEventListener("end", () => this.#ended());
     player.addEventListener("flushed", () => this.#speaking?.controller.abort());
-    status.addEventListener("change", () => this.#missing(status.now) && this.open());
+    status.addEventListener("change", () => this.#look());
   }
 
   async open() {
@@ -28,7 +30,8 @@ export class Voices {
       this.#voices = (await ask("v1/audio/voices").then((answer) => answer.json())).data;
       this.#show();
     } catch (error) {
-      this.list.replaceChildren(make("li.problem", {role: "alert"}, problem(error.message)));
+      this.#voices = [];
+      if (!this.status.lacks("speech")) this.#tell("li.problem", {role: "alert"}, problem(error.message));
     }
   }
 
@@ -36,9 +39,15 @@ export class Voices {
     this.#opened = false;
   }
 
-  /** Whether there are voices now, other than when this was opened. */
-  #missing(now) {
-    return this.#opened && !this.#voices.length && now?.engines.speech?.state === "ready";
+  /** Whether there are voices now, other than when this was opened; or never will be. */
+  #look() {
+    if (!this.#opened || this.#voices.length) return;
+    if (this.status.lacks("speech")) this.#tell("li.empty", {}, NONE);
+    else if (this.status.now?.engines.speech.state === "ready") this.open();
+  }
+
+  #tell(element, properties, words) {
+    this.list.replaceChildren(make(element, properties, words));
   }
 
   #show() {
@@ -46,7 +55,8 @@ export class Voices {
     const fitting = this.#voices.filter((voice) => words(voice).includes(wanted));
     const [all, shown] = [this.#voices.length, fitting.length];
     find("#voice-count").textContent = shown === all ? `${all} ${all === 1 ? "voice" : "voices"}` : `${shown} of ${all} voices`;
-    this.list.replaceChildren(...fitting.map((voice) => this.#card(voice)));
+    if (all && !shown) this.#tell("li.empty", {}, "No voice is called that, or speaks it.");
+    else this.list.replaceChildren(...fitting.map((voice) => this.#card(voice)));
   }
 
   #card(voice) {
@@ -93,7 +103,9 @@ export class Voices {
     } catch (error) {
       if (error.name !== "AbortError") this.#fail(voice, error.message);
     }
-    if (this.#speaking?.controller === controller && !this.player.playing) this.#speak(null);
+    if (this.#speaking?.controller !== controller) return;
+    this.#speaking.whole = true;
+    if (!this.player.playing) this.#speak(null);
   }
 
   #wanted(voice) {
@@ -101,13 +113,14 @@ export class Voices {
   }
 
   #speak(id) {
-    this.list.querySelector(".problem")?.remove();
-    this.#speaking = id && {id, controller: new AbortController()};
+    for (const told of this.list.querySelectorAll(".problem")) told.remove();
+    this.#speaking = id && {id, controller: new AbortController(), whole: false};
     this.#markAll();
   }
 
+  /** Silence may be a pause, too, while more is made. */
   #ended() {
-    if (this.#speaking) this.#speak(null);
+    if (this.#speaking?.whole) this.#speak(null);
   }
 
   #fail(voice, message) {

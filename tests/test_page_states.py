@@ -1,0 +1,131 @@
+"""The page when something is missing: a key, an engine, a microphone. It says what, what to do, and goes on by itself when it is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browsing import browsing, tab
+from tests.servers import Server, serve
+from tests.test_faults import speech_worker
+
+REFUSED = {"error": {"message": "Incorrect API key provided.", "type": "invalid_request_error", "code": "invalid_api_key", "param": None}}
+
+
+@pytest.fixture
+def guarded(page: Page, server: Server) -> Page:
+    """Before the server stands a proxy that wants the key sk-right."""
+    page.route("**/v1/**", guard)
+    page.goto(server.url)
+    return page
+
+
+def guard(route: Route) -> None:
+    if route.request.headers.get("authorization") == "Bearer sk-right":
+        route.continue_()
+    else:
+        route.fulfill(status=401, json=REFUSED)
+
+
+def enter(page: Page, key: str) -> None:
+    expect(page.get_by_label("API key")).to_be_focused()
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Done").click()
+
+
+def test_a_wrong_key_is_told_and_the_right_one_is_entered_from_there(guarded: Page) -> None:
+    expect(guarded.locator("#notice")).to_contain_text("Incorrect API key provided. Enter the API key of this server in the settings.")
+    expect(guarded.locator("#engines li")).to_have_count(0)
+    guarded.get_by_role("button", name="Enter the key").click()
+    enter(guarded, "sk-right")
+    expect(guarded.locator("#notice")).to_be_empty()
+    expect(guarded.locator("#engines [data-state=ready]")).to_have_count(3)
+
+
+def test_a_question_with_a_wrong_key_is_refused_in_words(guarded: Page) -> None:
+    guarded.get_by_label("Your message").fill("Hello.")
+    guarded.keyboard.press("Enter")
+    expect(guarded.get_by_role("alert")).to_contain_text("Enter the API key of this server in the settings.")
+
+
+def test_a_talk_with_a_wrong_key_says_so(guarded: Page) -> None:
+    guarded.route_web_socket("**/v1/realtime*", lambda socket: socket.close(code=3000))
+    guarded.get_by_role("link", name="Talk").click()
+    guarded.get_by_role("button", name="Start talking").click()
+    expect(guarded.locator("#talk-problem")).to_contain_text("Enter the API key of this server in the settings.")
+    expect(guarded.get_by_role("button", name="Start talking")).to_be_enabled()
+
+
+def test_the_microphone_is_refused(playwright: Any, server: Server) -> None:
+    with browsing(playwright, allows=False) as browser, tab(browser) as page:
+        page.goto(f"{server.url}/#talk")
+        page.get_by_role("button", name="Start talking").click()
+        expect(page.locator("#talk-problem")).to_contain_text("The microphone was not allowed. Allow it for this page in the browser")
+        expect(page.locator("#talk-state")).to_have_text("Ready when you are")
+        expect(page.get_by_role("button", name="Start talking")).to_be_enabled()
+
+
+@pytest.fixture(scope="module")
+def deaf() -> Iterator[Server]:
+    with serve("mock", FIRESIDE_LISTENING__ENGINE="none", FIRESIDE_SPEECH__ENGINE="none") as running:
+        yield running
+
+
+def test_a_server_with_text_alone_chats(page: Page, deaf: Server) -> None:
+    page.goto(deaf.url)
+    expect(page.locator("#engines li")).to_have_count(1)
+    page.get_by_label("Your message").fill("Hello.")
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer .foot")).to_contain_text("first token")
+    expect(page.get_by_role("button", name="Read aloud")).to_be_hidden()
+    expect(page.locator("#notice")).to_be_empty()
+    page.get_by_role("button", name="Settings").click()
+    expect(page.get_by_label("Model")).to_be_visible()
+    expect(page.get_by_label("Read answers aloud")).to_be_hidden()
+
+
+def test_a_server_that_does_not_listen_says_why_there_is_no_talk(page: Page, deaf: Server) -> None:
+    page.goto(f"{deaf.url}/#talk")
+    expect(page.locator("#talk-problem")).to_have_text("This server cannot hear you: listening.engine is none in its configuration.")
+    expect(page.get_by_role("button", name="Start talking")).to_be_disabled()
+
+
+def test_a_server_without_voices_says_so(page: Page, deaf: Server) -> None:
+    page.goto(f"{deaf.url}/#voices")
+    expect(page.locator("#voice-list")).to_have_text("This server has no voices: speech.engine is none in its configuration.")
+
+
+def test_a_talk_without_voices_is_answered_in_writing(page: Page) -> None:
+    replies = {"FIRESIDE_LISTENING__MOCK__REPLIES": json.dumps(["Tell me of it."]), "FIRESIDE_TEXT__MOCK__REPLIES": json.dumps(["Gladly."])}
+    with serve("mock", FIRESIDE_SPEECH__ENGINE="none", **replies) as server:
+        page.goto(f"{server.url}/#talk")
+        expect(page.locator("#talk-hint")).to_contain_text("answers in writing")
+        page.get_by_text("Hold to talk").first.click()
+        page.get_by_role("button", name="Start talking").click()
+        expect(page.locator("#talk-state")).to_have_text("Hold to talk")
+        page.locator("#main").focus()
+        page.keyboard.down("Space")
+        expect(page.locator("#talk-state")).to_have_text("Hearing you")
+        page.wait_for_timeout(500)  # held as long as a person speaks
+        page.keyboard.up("Space")
+        expect(page.locator("#transcript .fireside p")).to_have_text("Gladly.")
+        expect(page.locator("#talk-state")).to_have_text("Hold to talk")
+
+
+def test_an_engine_that_dies_is_told_and_comes_back_by_itself(page: Page) -> None:
+    with serve("mock", FIRESIDE_SPEECH__MOCK__LOAD_SECONDS="3") as server:
+        page.goto(f"{server.url}/#voices")
+        expect(page.locator(".voice")).to_have_count(2)
+        os.kill(speech_worker(server).pid, signal.SIGKILL)
+        expect(page.locator("#notice")).to_contain_text("Speech")
+        expect(page.locator("#engines [data-state=ready]")).to_have_count(2)
+        expect(page.locator("#engines [data-state=ready]")).to_have_count(3)
+        expect(page.locator("#notice")).to_be_empty()
+        page.get_by_role("button", name="Hear mock-low").click()
+        expect(page.locator("#player")).to_have_attribute("data-state", "playing")
