@@ -1,4 +1,4 @@
-"""Run in an empty network namespace: serve the cpu profile and ask it for text and for speech."""
+"""Run in an empty network namespace: serve the cpu profile and ask it for text, for speech, and for what it hears in that."""
 
 from __future__ import annotations
 
@@ -40,9 +40,12 @@ def main() -> None:
         question["messages"] = [{"role": "user", "content": "What is the capital of France?"}]
         answer = httpx.post(f"{server.url}/v1/chat/completions", json=question, timeout=120).json()
         print(answer["choices"][0]["message"]["content"])
-        speech = {"model": "tts-1", "input": "No network is needed.", "response_format": "pcm"}
+        speech = {"model": "tts-1", "input": "No network is needed.", "response_format": "wav", "seed": 1}
         audio = httpx.post(f"{server.url}/v1/audio/speech", json=speech, timeout=120).content
         print(f"{len(audio) / 48000:.1f} seconds of speech")
+        files, form = {"file": ("spoken.wav", audio)}, {"model": "whisper-1"}
+        heard = httpx.post(f"{server.url}/v1/audio/transcriptions", files=files, data=form, timeout=120).json()
+        print(heard["text"])
 
 
 if __name__ == "__main__":

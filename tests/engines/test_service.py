@@ -191,3 +191,4 @@ def test_everything_works_with_the_network_cut() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Paris" in run.stdout
     assert "seconds of speech" in run.stdout
+    assert "network is needed" in run.stdout
