@@ -22,11 +22,11 @@ from voice import g711
 
 pytestmark = [pytest.mark.engines, pytest.mark.anyio, pytest.mark.timeout(600)]
 
-QUESTION = "What is the capital of France?"
+QUESTION = "What can you tell me about the city of Paris?"  # every word of which Whisper base hears right from this voice
 SKY = "Why is the sky blue?"
-HALF = "What is the"
+HALF = "I went to the shop and"
 STORY = "Tell me a long story about a lighthouse."
-STOP = "Stop, that is enough. What is the capital of France?"
+STOP = f"Stop, that is enough. {QUESTION}"
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 HEARS = {"transcription": {"language": "en"}}
 IDLE = tuple(f'fireside_{kind}{{engine="{engine}"}}' for kind in ("running", "waiting") for engine in ("text", "speech", "listening"))
@@ -130,7 +130,7 @@ async def test_who_speaks_interrupts_a_story_in_the_making_and_is_answered(real_
         story = (await client.until("response.done"))["response"]
         assert story["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
         await client.until("response.done")
-        assert STOP.split(". ")[1] in client.of(TRANSCRIBED)[-1]["transcript"]
+        assert QUESTION in client.of(TRANSCRIBED)[-1]["transcript"]
         kept = await client.transcript(story["output"][0]["id"])
         assert said(client, 0).startswith(kept)
         assert len(kept) < len(said(client, 0))
