@@ -17,6 +17,8 @@ from models.errors import ContextTooLong, EngineFailed, FiresideError, InvalidIn
 ROUTE = "/v1/chat/completions"
 _EVENT = b"data: "
 _DONE = b"[DONE]"
+_TOO_LONG = ("maximum context length", "maximum model length")
+"""What vLLM calls it, in its renderer and in its engine: there is nothing else to know such a refusal by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def _refusal(status: int, body: bytes) -> FiresideError:
         return EngineFailed(message)
     if status == 404:
         return UnknownModel(message, param=param)
-    kind = ContextTooLong if "context length" in message else InvalidInput
+    kind = ContextTooLong if any(words in message for words in _TOO_LONG) else InvalidInput
     return kind(message, param=param)
 
 
