@@ -125,6 +125,15 @@ async def test_a_failure_on_the_way_is_raised_behind_what_came() -> None:
         assert "".join(delta.text for delta in deltas)
 
 
+async def test_an_answer_that_stops_without_its_end_has_failed() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b'data: {"choices": [{"delta": {"content": "Good"}}]}\n\n'})
+
+    with pytest.raises(EngineFailed, match="before it was whole"):
+        await told(SimpleNamespace(app=app))  # type: ignore[arg-type]
+
+
 async def test_closing_it_aborts_the_request() -> None:
     async with started(MockText(tokens_per_second=5)) as engine:
         async with aclosing(chat(engine, {"model": "mock-text", "messages": HELLO}, "me")) as deltas:
