@@ -7,8 +7,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from api.chat_audio import AudioFormat
 from api.chat_stream import Delta
 from api.speech import TOKENS_PER_SECOND
+from voice import wav
 
 STEP = 6
 """Whole samples and whole base64: without padding inside, the pieces of it can be joined, as the SDK's helpers do."""
@@ -76,7 +78,8 @@ class Chunks:
 class Message:
     """An answer that is told at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: AudioFormat) -> None:
+        self._form = form
         self.transcript = ""
         self._audio = bytearray()
         self._head: dict[str, Any] = {}
@@ -101,7 +104,7 @@ class Message:
         self._audio += data
 
     def body(self, audio_id: str, expires_at: int | None, seconds: float) -> dict[str, Any]:
-        said = {"id": audio_id, "data": _base64(self._audio), "expires_at": expires_at, "transcript": self.transcript}
+        said = {"id": audio_id, "data": _base64(self._file()), "expires_at": expires_at, "transcript": self.transcript}
         message: dict[str, Any] = {
             "role": "assistant",
             "content": None,
@@ -113,6 +116,10 @@ class Message:
             message["tool_calls"] = [self._tools[index] for index in sorted(self._tools)]
         choice = {"index": 0, "message": message, "logprobs": None, **self._ends}
         return {**self._head, "object": "chat.completion", "choices": [choice], "usage": with_audio(self._usage, seconds)}
+
+    def _file(self) -> bytes:
+        """A WAV began before its length was known."""
+        return wav.sized(self._audio) if self._audio and self._form == "wav" else bytes(self._audio)
 
     def _add_tools(self, delta: Delta) -> None:
         for piece in delta.tools:

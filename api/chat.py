@@ -105,7 +105,7 @@ class SpokenAnswer:
         yield b"data: [DONE]\n\n"
 
     async def whole(self) -> AsyncGenerator[bytes, None]:
-        message = Message()
+        message = Message(self.wanted.audio.format)
         with metrics.text(ROUTE) as text, metrics.speech(ROUTE) as speech:
             async with aclosing(self._items(text, speech)) as items:
                 async for item in items:

@@ -67,7 +67,7 @@ def wants_audio(body: Mapping[str, Any]) -> bool:
 def spoken_request(body: dict[str, Any], runtime: Runtime) -> SpokenRequest:
     """Raises what can be said against it, and Overloaded if nobody could speak it now."""
     audio = _audio(body.get("audio"))
-    stream = body.get("stream") is True
+    stream = _stream(body)
     _check_together(body, audio, stream)
     catalog, scheduler = runtime.require_speech()
     try:
@@ -79,6 +79,15 @@ def spoken_request(body: dict[str, Any], runtime: Runtime) -> SpokenRequest:
         options = body.get("stream_options")
         asked = {name: value for name, value in body.items() if name not in OURS}
         return SpokenRequest(asked, audio, voice, stream, isinstance(options, dict) and options.get("include_usage") is True)
+
+
+def _stream(body: Mapping[str, Any]) -> bool:
+    stream = body.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise InvalidInput(f"stream: expected true or false; got {errors.short(stream)}", param="stream")
+    if body.get("stream_options") and not stream:
+        raise InvalidInput("stream_options: they have a meaning only with stream. Ask for that, or leave them out.", param="stream_options")
+    return bool(stream)
 
 
 def _audio(wanted: Any) -> AudioWanted:

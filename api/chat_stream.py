@@ -16,7 +16,9 @@ from models.errors import ContextTooLong, EngineFailed, FiresideError, InvalidIn
 
 ROUTE = "/v1/chat/completions"
 _EVENT = b"data: "
-_DONE = b"[DONE]"
+_DONE = b"data: [DONE]"
+_TOO_LONG = ("maximum context length", "maximum model length")
+"""What vLLM calls it, in its renderer and in its engine: there is nothing else to know such a refusal by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ async def _answer(app: ASGIApp, body: bytes, request_id: str) -> AsyncGenerator[
     sent: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
     call = asyncio.create_task(_call(app, body, request_id, sent))
     try:
-        status, rest = 0, b""
+        status, rest, whole = 0, b"", False
         while (message := await sent.get()) is not None:
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -65,11 +67,15 @@ async def _answer(app: ASGIApp, body: bytes, request_id: str) -> AsyncGenerator[
                 continue
             *events, rest = rest.split(b"\n\n")
             for event in events:
-                if event.startswith(_EVENT) and not event.endswith(_DONE):
+                if event == _DONE:
+                    whole = True
+                elif event.startswith(_EVENT):
                     yield _checked(event.removeprefix(_EVENT))
         if status >= 400:
             raise _refusal(status, rest)
         call.result()
+        if not whole:
+            raise EngineFailed("the text engine ended its answer before it was whole")
     finally:
         await cancel(call)
 
@@ -131,7 +137,7 @@ def _refusal(status: int, body: bytes) -> FiresideError:
         return EngineFailed(message)
     if status == 404:
         return UnknownModel(message, param=param)
-    kind = ContextTooLong if "context length" in message else InvalidInput
+    kind = ContextTooLong if any(words in message for words in _TOO_LONG) else InvalidInput
     return kind(message, param=param)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,9 +54,10 @@ class Asker:
         try:
             async with remote.patient(self.client, "/v1/chat/completions", self._request(messages, voice), self.tell) as answer:
                 begun = True
-                async for line in answer.aiter_lines():
-                    for piece in _pieces(line):
-                        yield piece
+                async with aclosing(_events(answer)) as events:
+                    async for event in events:
+                        for piece in _pieces(event):
+                            yield piece
         except httpx.TransportError as error:
             raise (remote.broken_off if begun else remote.unreachable)(self.client, error) from error
 
@@ -67,10 +68,19 @@ class Asker:
         return body
 
 
-def _pieces(line: str) -> list[str | Audio]:
-    if not line.startswith("data: {"):
-        return []
-    event = json.loads(line.removeprefix("data: "))
+async def _events(answer: httpx.Response) -> AsyncGenerator[dict[str, Any], None]:
+    """Raises EngineFailed if their end does not come: something between here and the server may end them without an error."""
+    with suppress(json.JSONDecodeError):  # of one that was cut
+        async for line in answer.aiter_lines():
+            data = line.removeprefix("data: ")
+            if data == "[DONE]":
+                return
+            if data != line:
+                yield json.loads(data)
+    raise EngineFailed(f"{answer.url} ended its answer ({answer.status_code}) before it was whole: see the server's log")
+
+
+def _pieces(event: dict[str, Any]) -> list[str | Audio]:
     if error := event.get("error"):
         raise EngineFailed(str(error.get("message") or error))
     choices = event.get("choices") or [{}]

@@ -52,7 +52,7 @@ def chat(
     try:
         with asyncio.Runner() as runner:
             chatting = Chatting(runner, talk, server or _local(profile), api_key, model, heard)
-            if message or not sys.stdin.isatty():
+            if message or not _at_terminal():
                 chatting.once(_question(message))
             else:
                 chatting.converse()
@@ -64,11 +64,15 @@ def chat(
 
 def _question(message: str) -> str:
     """Both the message and what is on a pipe, if both are given."""
-    piped = "" if sys.stdin is None or sys.stdin.isatty() else _piped()
+    piped = "" if sys.stdin is None or _at_terminal() else _piped()
     question = "\n\n".join(part for part in (message, piped) if part.strip())
     if not question:
         raise typer.BadParameter("no question: give it with -m, on standard input, or talk at a terminal")
     return question
+
+
+def _at_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _piped() -> str:

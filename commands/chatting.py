@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from commands import remote, show
@@ -30,8 +31,6 @@ class Chatting:
     def once(self, question: str) -> None:
         """Raises FiresideError, or KeyboardInterrupt."""
         self._runner.run(self._answer(question, Answer()))
-        if not show.console.is_terminal:
-            show.console.print()
 
     def converse(self) -> None:
         """Until the user leaves; what goes wrong on the way is told. Raises FiresideError if no server answers."""
@@ -39,7 +38,8 @@ class Chatting:
         show.say(f"{self._server}, {', '.join(names)}: /help lists the commands, Ctrl-D leaves")
         try:
             while True:
-                self._turn()
+                with suppress(KeyboardInterrupt):  # a second Ctrl-C
+                    self._turn()
         except (EOFError, Quit):
             show.console.print()
 
@@ -106,4 +106,4 @@ class Chatting:
         """Once for each reason: the server is asked again and again."""
         if why != self._waits_for:
             self._waits_for = why
-            show.errors.print(f"waiting: {why}", markup=False, style="dim")
+            show.errors.print(f"waiting: {show.harmless(why)}", markup=False, style="dim")

@@ -17,12 +17,21 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+# What a terminal obeys, shown by its sign: of the line's ends and the tab a text needs its own.
+_OBEYED = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\r"} | {127: 0x2421} | dict.fromkeys(range(128, 160), 0xFFFD)
+
+
+def harmless(text: str) -> str:
+    """What others wrote: no answer of a model or a server is to move the cursor, name the window or fill the clipboard."""
+    return text.translate(_OBEYED)
+
+
 def say(text: str) -> None:
-    console.print(escape(text), soft_wrap=True)
+    console.print(escape(harmless(text)), soft_wrap=True)
 
 
 def fail(message: str) -> None:
-    errors.print(f"[red]error:[/red] {escape(message)}")
+    errors.print(f"[red]error:[/red] {escape(harmless(message))}")
 
 
 def table(*columns: str) -> Table:

@@ -11,6 +11,8 @@ from rich.live import Live
 from rich.markdown import Markdown
 from rich.spinner import Spinner
 
+from commands.show import harmless
+
 FENCES = ("```", "~~~")
 
 
@@ -18,6 +20,7 @@ FENCES = ("```", "~~~")
 def telling(console: Console) -> Iterator[Callable[[str], None]]:
     if not console.is_terminal:
         yield _plainly
+        _plainly("\n")
         return
     with Live(Spinner("dots"), console=console, refresh_per_second=12) as live:
         page = Page(live)
@@ -40,7 +43,7 @@ class Page:
         self._last = ""
 
     def add(self, piece: str) -> None:
-        done, self._last = settled(self._last + piece)
+        done, self._last = settled(self._last + harmless(piece))
         if done.strip():
             self._live.console.print(Markdown(done), "")
         if self._last.strip():

@@ -75,7 +75,7 @@ def tab(browser: Any, **options: Any) -> Iterator[Any]:
 
 
 def at_home(url: str) -> bool:
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost") or urlsplit(url).scheme in ("data", "blob")
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost") or urlsplit(url).scheme in ("data", "blob", "file")
 
 
 @pytest.fixture

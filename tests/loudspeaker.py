@@ -13,20 +13,21 @@ RATE = 24000
 RECORDER = """
 window.pieces = [];
 const connect = AudioNode.prototype.connect;
+const recorder = (to) => {
+  const made = to.context.createScriptProcessor(8192, 1, 1);
+  made.onaudioprocess = ({inputBuffer}) => window.pieces.push(inputBuffer.getChannelData(0).slice());
+  connect.call(made, to);
+  return made;
+};
 AudioNode.prototype.connect = function (to, ...more) {
-  if (to instanceof AudioDestinationNode) {
-    const recorder = this.context.createScriptProcessor(8192, 1, 1);
-    recorder.onaudioprocess = ({inputBuffer}) => window.pieces.push(inputBuffer.getChannelData(0).slice());
-    connect.call(this, recorder);
-    connect.call(recorder, to);
-  }
+  if (to instanceof AudioDestinationNode) connect.call(this, to.recorder ??= recorder(to));
   return connect.call(this, to, ...more);
 };
 """
 NEXT = "count => window.pieces.length > count + 1"
-PLAYED = """async () => {
-  const {bytes, toBase64} = await import("/web/pcm.js");
-  return toBase64(bytes(window.pieces.flatMap((piece) => [...piece])));
+PLAYED = """() => {
+  const samples = Int16Array.from(window.pieces.flatMap((piece) => [...piece]), (at) => Math.max(-1, Math.min(1, at)) * 32767);
+  return btoa(Array.from(new Uint8Array(samples.buffer), (byte) => String.fromCharCode(byte)).join(""));
 }"""
 
 

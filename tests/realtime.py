@@ -258,10 +258,17 @@ class Client:
         assert error.pop("event_id") == "mine"
         return error
 
+    async def item(self, item_id: str) -> dict[str, Any]:
+        await self.send("conversation.item.retrieve", item_id=item_id)
+        found: dict[str, Any] = (await self.until("conversation.item.retrieved"))["item"]
+        return found
+
+    async def status(self, item_id: str) -> str:
+        return str((await self.item(item_id))["status"])
+
     async def transcript(self, item_id: str) -> str:
         """What the history has of an answer."""
-        await self.send("conversation.item.retrieve", item_id=item_id)
-        return str((await self.until("conversation.item.retrieved"))["item"]["content"][0]["transcript"])
+        return str((await self.item(item_id))["content"][0]["transcript"])
 
     async def say(self, seconds: float, *, loud: bool = True) -> None:
         """Speech, or silence."""

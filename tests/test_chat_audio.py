@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import wave
 from collections.abc import Iterator
 from typing import Any
 
@@ -126,6 +127,20 @@ def test_whole_pcm16_is_what_the_speech_route_makes(talker: Server, client: open
     assert base64.b64decode(audio.data) == httpx.post(f"{talker.url}/v1/audio/speech", json=body).content
 
 
+def test_a_whole_wav_says_how_long_it_is(talker: Server) -> None:
+    data = base64.b64decode(post(talker, **WHOLE).json()["choices"][0]["message"]["audio"]["data"])
+    with wave.open(io.BytesIO(data)) as file:
+        assert file.getnframes() == (len(data) - 44) // 2 > 24000
+
+
+@pytest.mark.parametrize("format", ["wav", "mp3", "pcm16"])
+def test_what_cannot_be_read_aloud_is_silent(format: str) -> None:
+    with serve("mock", FIRESIDE_TEXT__MOCK__REPLIES=json.dumps(["\N{FIRE}"])) as server:
+        audio = post(server, **{**WHOLE, "audio": {"format": format}}).json()["choices"][0]["message"]["audio"]
+        assert audio["transcript"] == "\N{FIRE}"
+        assert len(audio["data"]) < 1000
+
+
 def test_an_earlier_answer_is_named_by_its_id(talker: Server) -> None:
     audio = post(talker, **WHOLE).json()["choices"][0]["message"]["audio"]
     history = [*HELLO, {"role": "assistant", "audio": {"id": audio["id"]}}, {"role": "user", "content": "Again"}]
@@ -164,6 +179,9 @@ def test_a_call_of_a_tool_is_told_and_not_spoken(server: Server) -> None:
         ({"modalities": ["audio", "video"]}, "modalities", '["text", "audio"]'),
         ({"modalities": "audio"}, "modalities", "got 'audio'"),
         ({"stream": True}, "audio.format", "expected pcm16 with stream"),
+        ({"stream": 1}, "stream", "expected true or false; got 1"),
+        ({"stream": "true"}, "stream", "got 'true'"),
+        ({"stream_options": {"include_usage": True}}, "stream_options", "only with stream"),
         ({"n": 2}, "n", "one answer is spoken at a time"),
         ({"logprobs": True}, "logprobs", "without them"),
         ({"messages": [{"role": "assistant", "audio": {"id": "audio_0"}}]}, "messages.0.audio.id", "Send its transcript as content"),
@@ -188,6 +206,15 @@ def test_without_a_speech_engine_it_says_so() -> None:
         assert answer.status_code == 503
         assert "no speech engine" in answer.json()["error"]["message"]
         assert post(mute, model="mock-text", messages=HELLO).status_code == 200
+
+
+def test_a_speech_engine_that_dies_is_told_in_mid_answer() -> None:
+    fault = {"FIRESIDE_SPEECH__MOCK__FAULT__KIND": "crash", "FIRESIDE_SPEECH__MOCK__FAULT__MATCH": "Sit"}
+    with serve("mock", FIRESIDE_TEXT__MOCK__REPLIES=json.dumps([REPLY]), **fault) as server:
+        *told, error = events(server, **STREAMED)
+        assert any("data" in piece for piece in heard(told))
+        assert error["error"]["code"] == "engine_died"
+        server.until(RUNNING[0], 0)
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -222,6 +249,17 @@ def test_text_does_not_wait_for_speech_and_a_client_that_leaves_frees_both() -> 
         for name in RUNNING:
             server.until(name, 0)
         assert server.metric('fireside_requests_total{outcome="cancelled",route="/v1/chat/completions"}') == 1
+
+
+def test_a_client_that_does_not_wait_for_the_whole_frees_both() -> None:
+    fault = {"FIRESIDE_SPEECH__MOCK__FAULT__KIND": "hang"}
+    reply = {"FIRESIDE_TEXT__MOCK__REPLIES": json.dumps(["Word. " * 400]), "FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND": "100"}
+    with serve("mock", **fault, **reply) as server:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{server.url}/v1/chat/completions", json=WHOLE, timeout=1)
+        for name in RUNNING:
+            server.until(name, 0)
+        server.until('fireside_requests_total{outcome="cancelled",route="/v1/chat/completions"}', 1)
 
 
 def test_an_answer_too_long_to_be_held_is_refused_unless_it_is_streamed(talker: Server) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +14,9 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.chats import chat, terminal
-from tests.sayings import player, size
-from tests.servers import Server, free_port, serve
+from tests.chats import CHAT, chat, terminal
+from tests.sayings import environment, player, size
+from tests.servers import ROOT, Server, free_port, serve
 from tests.test_say_server import guarded  # noqa: F401 (a server that asks for a key)
 
 REPLY = "The fire is **lit**. Sit down.\n\nIt is late."
@@ -65,6 +67,19 @@ def test_the_system_message_and_the_model_are_sent(server: Server) -> None:
 def test_no_question_is_wrong_use(server: Server) -> None:
     assert chat("--server", server.url).returncode == 2
     assert b"byte 1 is 0xff" in chat("--server", server.url, stdin=b"a\xff").stderr
+
+
+def test_without_a_standard_input_there_is_no_question(server: Server) -> None:
+    command = shlex.join([*CHAT, "--server", server.url])
+    done = subprocess.run(["sh", "-c", f"{command} <&-"], env=environment(), cwd=ROOT, capture_output=True, timeout=90, check=False)
+    assert done.returncode == 2, done.stderr
+    assert b"no question" in done.stderr
+
+
+def test_the_end_of_the_reader_is_no_error(talker: Server) -> None:
+    command = shlex.join([*CHAT, "-m", "Hello", "--server", talker.url])
+    done = subprocess.run(["sh", "-c", f"{command} | head -c 1"], env=environment(), cwd=ROOT, capture_output=True, timeout=90, check=False)
+    assert (done.stdout, done.stderr) == (b"T", b"")
 
 
 def test_where_nobody_answers() -> None:
@@ -175,6 +190,29 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(slow: Server, tmp_path: Pat
         seen.type("\x04")
         assert seen.end() == 0
     assert json.loads((tmp_path / "talk.json").read_text())[1]["content"].startswith("word word word")
+
+
+def test_ctrl_c_pressed_twice_stops_no_more_than_once(slow: Server, tmp_path: Path) -> None:
+    with terminal("--speak", "--server", slow.url, **player(tmp_path, "aplay", RECORDS)) as seen:
+        for _ in range(3):
+            seen.send("Hello")
+            seen.until("word word word")
+            for _ in range(3):
+                seen.process.send_signal(signal.SIGINT)
+        seen.send("/help")
+        seen.until("write the conversation")
+        seen.send("/quit")
+        assert seen.end() == 0
+
+
+def test_a_server_that_goes_is_told_and_the_session_stays(tmp_path: Path) -> None:
+    with serve("mock") as server, terminal("--server", server.url) as seen:
+        seen.send("Hello")
+        server.stop()
+        seen.send("Are you there?")
+        seen.until("error: no server answers at")
+        seen.send("/quit")
+        assert seen.end() == 0
 
 
 def test_ctrl_c_ends_one_question(slow: Server) -> None:

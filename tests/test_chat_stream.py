@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,6 +92,30 @@ async def test_what_the_route_refuses_is_raised(engine: MockTextEngine) -> None:
         await told(engine, messages=[{"role": "user", "content": "word " * 5000}])
 
 
+def refusing(message: str) -> Any:
+    """An engine whose route refuses all with these words."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        error = {"message": message, "type": "BadRequestError", "param": None, "code": 400}
+        await send({"type": "http.response.start", "status": 400, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps({"error": error}).encode()})
+
+    return SimpleNamespace(app=app)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 64 tokens. However, your prompt contains at least 65 input tokens.",
+        "The decoder prompt (length 65) is longer than the maximum model length of 64. Make sure that `max_model_len` is no smaller.",
+        "The decoder prompt (length 64) plus the number of requested output tokens is longer than the maximum model length of 64.",
+    ],
+)
+async def test_a_conversation_that_is_too_long_is_known_by_each_of_vllm_s_refusals(words: str) -> None:
+    with pytest.raises(ContextTooLong, match="64"):
+        await told(refusing(words))
+
+
 async def test_a_failure_on_the_way_is_raised_behind_what_came() -> None:
     async with started(MockText(fault=Fault(kind="mid_stream"))) as engine:
         deltas = []
@@ -97,6 +123,15 @@ async def test_a_failure_on_the_way_is_raised_behind_what_came() -> None:
             async for delta in chat(engine, {"model": "mock-text", "messages": HELLO}, "me"):
                 deltas.append(delta)  # noqa: PERF401
         assert "".join(delta.text for delta in deltas)
+
+
+async def test_an_answer_that_stops_without_its_end_has_failed() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b'data: {"choices": [{"delta": {"content": "Good"}}]}\n\n'})
+
+    with pytest.raises(EngineFailed, match="before it was whole"):
+        await told(SimpleNamespace(app=app))  # type: ignore[arg-type]
 
 
 async def test_closing_it_aborts_the_request() -> None:

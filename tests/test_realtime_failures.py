@@ -71,6 +71,26 @@ async def test_a_turn_that_cannot_be_transcribed_is_told(told: bool) -> None:
         await client.until("response.done")
 
 
+async def test_that_nobody_listens_is_told_once_until_somebody_does() -> None:
+    async with house() as home, connected(home) as client:
+
+        def loading() -> Any:
+            raise NotReady("the listener is starting")
+
+        known = home.runtime.require_listening
+        for _ in range(2):
+            home.runtime.require_listening = loading
+            await client.say(1, loud=False)
+            assert (await client.until("error"))["error"]["code"] == "not_ready"
+            await client.configure()  # refuses to see another error
+            home.runtime.require_listening = known
+            await client.say(0.5)
+            await client.say(0.7, loud=False)
+            await client.until("response.done")
+        home.runtime.require_listening = loading
+        assert (await client.refused("input_audio_buffer.append", audio="?"))["code"] == "invalid_value"
+
+
 async def test_without_a_listener_text_is_answered_and_audio_refused() -> None:
     async with house(listener=None) as home, connected(home) as client:
         assert client.events[0]["session"]["audio"]["input"]["turn_detection"] is None

@@ -181,6 +181,19 @@ async def test_items_are_put_in_their_places_and_deleted() -> None:
         ] == "item.id"
 
 
+async def test_an_answer_is_retrieved_as_far_as_it_is() -> None:
+    async with house(tokens_per_second=20) as home, connected(home) as client:
+        home.text.enqueue(["It burns. " * 200, "Fine."])
+        for cancelled, status in ((True, "incomplete"), (False, "completed")):
+            await client.send("response.create")
+            item = (await client.until("response.output_item.added"))["item"]["id"]
+            assert await client.status(item) == "in_progress"
+            if cancelled:
+                await client.send("response.cancel")
+            await client.until("response.done")
+            assert await client.status(item) == status
+
+
 async def test_an_answer_may_be_cut_short() -> None:
     async with house() as home, connected(home) as client:
         await client.send("response.create", response={"max_output_tokens": 3})

@@ -30,6 +30,12 @@ def header(rate: int, length: int | None = None) -> bytes:
     return struct.pack("<4sI4s", b"RIFF", whole, b"WAVE") + form + struct.pack("<4sI", b"data", data)
 
 
+def sized(data: bytes | bytearray) -> bytes:
+    """A file whose header has no length, with the one that it turned out to have."""
+    (rate,) = struct.unpack_from("<I", data, 24)
+    return header(rate, (len(data) - HEADER_BYTES) // 2) + data[HEADER_BYTES:]
+
+
 def pcm(audio: NDArray[np.int16]) -> bytes:
     return audio.astype("<i2", copy=False).tobytes()
 

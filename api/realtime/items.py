@@ -89,6 +89,8 @@ class Entry:
     parts: list[dict[str, Any]] = field(default_factory=list)
     sounds: set[int] = field(default_factory=set)
     """The parts that are to be transcribed."""
+    status: str = "completed"
+    """An answer is in_progress while it is made, and incomplete if it was stopped."""
 
     @property
     def characters(self) -> int:
@@ -110,9 +112,9 @@ class Entry:
         if isinstance(self.item, Said) and not self.sounds:
             self.item.text = _text(self.parts)
 
-    def described(self, status: str = "completed") -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         item = self.item
-        common = {"id": item.id, "object": "realtime.item", "status": status}
+        common = {"id": item.id, "object": "realtime.item", "status": self.status}
         if isinstance(item, ToolCall):
             return {**common, "type": "function_call", "call_id": item.call_id, "name": item.name, "arguments": item.arguments}
         if isinstance(item, ToolResult):

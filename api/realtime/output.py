@@ -57,7 +57,8 @@ class Message:
         self.said = Said(new_id("item"), "assistant", "", spoken)
         self.text = ""
         """All that the client was told, whether it was heard or not."""
-        self._index = place.begin(self._described("in_progress", []), Entry(self.said))
+        self._entry = Entry(self.said, status="in_progress")
+        self._index = place.begin(self._described([]), self._entry)
         self._part("response.content_part.added")
 
     def write(self, text: str) -> None:
@@ -75,7 +76,8 @@ class Message:
         else:
             self._say("response.output_text.done", text=self.text)
         self._part("response.content_part.done")
-        self._place.end(self._index, self._described(status, [content(self.text, spoken=self._audio)]))
+        self._entry.status = status
+        self._place.end(self._index, self._described([content(self.text, spoken=self._audio)]))
 
     @property
     def _audio(self) -> bool:
@@ -88,8 +90,8 @@ class Message:
     def _say(self, kind: str, **fields: Any) -> None:
         self._place.say(kind, item_id=self.said.id, output_index=self._index, content_index=0, **fields)
 
-    def _described(self, status: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
-        return Entry(self.said).described(status) | {"content": parts}
+    def _described(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
+        return self._entry.described() | {"content": parts}
 
 
 class Call:
@@ -114,4 +116,4 @@ class Call:
         self._place.say(kind, item_id=self._item.id, call_id=self._item.call_id, output_index=self._index, **fields)
 
     def _described(self, status: str) -> dict[str, Any]:
-        return Entry(self._item).described(status)
+        return Entry(self._item, status=status).described()

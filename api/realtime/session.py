@@ -27,7 +27,7 @@ from api.requests import request_id
 from api.runtime import Runtime
 from api.streaming import cancel
 from models.base import LISTENING_RATE
-from models.errors import FiresideError, Overloaded
+from models.errors import FiresideError, InvalidInput, Overloaded
 from voice.activity import Activity, Started, Stopped
 from voice.conversation import (
     Action,
@@ -83,6 +83,8 @@ class RealtimeSession(Connection):
             lambda seconds: self._tell(Sounded(seconds)),
             self._made,
         )
+        self._deaf: type[FiresideError] | None = None
+        """Why nothing can be heard now, as the client was told."""
         self._turn = ""
         """The id that the item of the turn which is being heard will have."""
         self._since = 0.0
@@ -157,8 +159,20 @@ class RealtimeSession(Connection):
     # What is heard
 
     async def _append(self, audio: str) -> None:
-        self.runtime.require_listening()
+        """That an engine is down is told once, and not fifty times a second."""
         data = unpacked(audio)
+        try:
+            await self._hear(data)
+            self._deaf = None
+        except InvalidInput:
+            raise
+        except FiresideError as error:
+            told, self._deaf = self._deaf, type(error)
+            if told is not self._deaf:
+                raise
+
+    async def _hear(self, data: bytes) -> None:
+        self.runtime.require_listening()
         self._ear.check_room(len(data))
         try:
             async with aclosing(self._ear.hear(data)) as activities:
