@@ -104,7 +104,8 @@ async def test_a_finished_question_is_a_turn_and_half_of_one_is_not(real_server:
         half, whole = ends
         assert whole < 2000 < half
         await client.until("response.done")
-        assert client.of(TRANSCRIBED)[-1]["transcript"].lower().startswith(HALF.lower())
+        assert client.of(TRANSCRIBED)[0]["transcript"].lower().startswith(HALF.lower())
+        assert word_error_rate(QUESTION, client.of(TRANSCRIBED)[-1]["transcript"]) == 0
 
 
 async def test_a_telephone_is_understood_by_push_to_talk(real_server: Server, spoken: dict[str, bytes]) -> None:
