@@ -227,7 +227,8 @@ class Client:
         await self.connection.send({"type": kind, **fields})
 
     async def event(self) -> dict[str, Any]:
-        raw = json.loads(await asyncio.wait_for(self.connection.recv_bytes(), self.patience))
+        async with asyncio.timeout(self.patience):  # and not wait_for, which may swallow a cancellation
+            raw = json.loads(await self.connection.recv_bytes())
         checked(raw)
         self.events.append(raw)
         return raw

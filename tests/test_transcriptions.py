@@ -49,7 +49,7 @@ def error(answer: httpx.Response) -> dict[str, Any]:
 def hanging(strict: Server) -> Iterator[Future[httpx.Response]]:
     """With a request in the engine that has no end. It has left afterwards."""
     files, fields = {"file": ("a.wav", TONE)}, {"model": "whisper-1", "prompt": HANGS}
-    with httpx.Client(timeout=30) as client, ThreadPoolExecutor() as pool:
+    with httpx.Client(timeout=10) as client, ThreadPoolExecutor() as pool:
         asked = pool.submit(client.post, f"{strict.url}/v1/audio/transcriptions", data=fields, files=files)
         strict.until(RUNNING, 1)
         yield asked

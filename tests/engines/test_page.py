@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,19 +106,18 @@ def test_who_interrupts_is_heard_and_answered(playwright: Any, real_server: Serv
         assert compare([[QUESTION]], talked.said("you", 1)).errors == 0, talked.said("you", 1)
         played = transcribe(talked.loudspeaker.played(), RATE)
         wanted = compare([[talked.said("fireside", 0)], [talked.said("fireside", 1)]], played)
-        assert wanted.errors <= max(2, 0.1 * wanted.words), wanted  # a word may be cut in two
+        assert wanted.errors <= max(2, 0.1 * wanted.words), str(wanted)  # a word may be cut in two
 
 
 def test_an_answer_is_streamed_and_measured(page: Page, real_server: Server) -> None:
     page.goto(real_server.url)
     page.get_by_label("Your message").fill(LONG)
     page.keyboard.press("Enter")
-    expect(page.locator(".answer.writing .prose")).to_contain_text("dog", timeout=SOON)
+    expect(page.locator(".answer.writing .prose")).to_contain_text(re.compile(".{200}", re.DOTALL), timeout=SOON)
     page.get_by_role("button", name="Stop the answer").click()
     expect(page.locator(".answer .measured")).to_contain_text("stopped · first token", timeout=SOON)
     page.get_by_role("link", name="Figures").click()
-    for number in (0, 2):
-        expect(page.locator(".gauge .value").nth(number)).not_to_have_text("–")
+    expect(page.locator(".gauge .value").nth(0)).not_to_have_text("–")
     expect(page.locator("#engine-cards [data-state=ready]")).to_have_count(3)
 
 
