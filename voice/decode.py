@@ -43,7 +43,8 @@ def _pieces(file: IO[bytes]) -> Iterator[NDArray[np.float32]]:
                 raise InvalidInput(f"file has no sound in it: expected audio, got {container.format.long_name}.", param="file")
             yield from _resampled(container)
     except (av.error.FFmpegError, ValueError) as error:
-        raise InvalidInput(f"file cannot be read as audio ({error}): expected {KNOWN}", param="file") from error
+        told = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"file cannot be read as audio ({told}): expected {KNOWN}", param="file") from error
 
 
 def _resampled(container: Any) -> Iterator[NDArray[np.float32]]:
