@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -115,7 +116,8 @@ class SpokenAnswer:
                     else:
                         message.sound(item.data)
             text.finished = True
-        yield orjson.dumps(message.body(self.id, self._remember(message.transcript), speech.seconds))
+        until = self._remember(message.transcript)
+        yield await asyncio.to_thread(lambda: orjson.dumps(message.body(self.id, until, speech.seconds)))  # megabytes of base64
 
     async def _chunks(self) -> AsyncGenerator[dict[str, Any], None]:
         made = Chunks(self.id)

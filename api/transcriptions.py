@@ -168,7 +168,7 @@ class Heard:
         if isinstance(item, Language):
             self.language = item.code
             return ""
-        first = not self.text()
+        first = not any(segment.text.strip() for segment in self.segments)
         self.segments.append(item)
         return item.text.lstrip() if first else item.text
 

@@ -124,7 +124,7 @@ class RealtimeSession(Connection):
                 self.outbox.say("input_audio_buffer.cleared")
                 self._tell(Cleared())
             case events.ItemCreate():
-                self._create(event)
+                await self._create(event)
             case events.ItemRetrieve():
                 self.outbox.say("conversation.item.retrieved", item=self.items.get(event.item_id).described())
             case events.ItemDelete():
@@ -232,13 +232,13 @@ class RealtimeSession(Connection):
 
     # The conversation's items
 
-    def _create(self, event: events.ItemCreate) -> None:
-        entry = read(event.item, "item")
+    async def _create(self, event: events.ItemCreate) -> None:
+        entry, kind = read(event.item, "item"), self.configuration.hears.format.type
         if entry.sounds:
             self.runtime.require_listening()
             self._check_place(len(entry.sounds))
         heard = {
-            place: whole(entry.take_audio(place), self.configuration.hears.format.type, f"item.content.{place}.audio")
+            place: await asyncio.to_thread(whole, entry.take_audio(place), kind, f"item.content.{place}.audio")
             for place in sorted(entry.sounds)
         }
         previous = self.items.add(entry, event.previous_item_id)
