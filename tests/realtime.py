@@ -199,9 +199,19 @@ async def serving(home: House) -> AsyncIterator[str]:
     async def realtime(websocket: WebSocket) -> None:
         await home.session(websocket).run()
 
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(RequestIds(app), port=port, log_level="critical", lifespan="off", ws="websockets-sansio"))  # type: ignore[arg-type]
     before = asyncio.all_tasks()
+    async with online(app) as url:
+        yield url
+    await home.until_idle()
+    assert not {left for left in asyncio.all_tasks() - before if not left.done()}
+
+
+@asynccontextmanager
+async def online(app: FastAPI) -> AsyncIterator[str]:
+    """The URL of /v1 of an app on a real socket in this process."""
+    port = free_port()
+    named: Any = RequestIds(app)
+    server = uvicorn.Server(uvicorn.Config(named, port=port, log_level="critical", lifespan="off", ws="websockets-sansio"))
     task = asyncio.create_task(server.serve())
     try:
         while not server.started:
@@ -210,8 +220,6 @@ async def serving(home: House) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await task
-        await home.until_idle()
-        assert not {left for left in asyncio.all_tasks() - before - {task} if not left.done()}
 
 
 class Client:

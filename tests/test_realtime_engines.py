@@ -13,12 +13,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 from openai import AsyncOpenAI
 
 from api import metrics
 from api.app import create_app
-from api.requests import RequestIds
 from api.runtime import Runtime
 from models.base import Load
 from models.host import EngineHost
@@ -26,8 +24,8 @@ from models.listening.engine import WorkerListeningEngine
 from models.speech.engine import WorkerSpeechEngine
 from models.text.mock import MockTextEngine
 from settings import MockText, Settings
-from tests.realtime import Client, connected, house
-from tests.servers import ROOT, Server, free_port
+from tests.realtime import Client, connected, house, online
+from tests.servers import ROOT, Server
 from tests.test_realtime import ANSWERED, SPOKEN, TRANSCRIBE, TRANSCRIBED
 
 pytestmark = pytest.mark.anyio
@@ -36,19 +34,14 @@ PAGE = ROOT / "docs" / "realtime.md"
 
 @asynccontextmanager
 async def served(runtime: Runtime) -> AsyncIterator[str]:
-    port = free_port()
-    app: Any = RequestIds(create_app(runtime))
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical", lifespan="off", ws="websockets-sansio"))
-    task = asyncio.create_task(server.serve())
-    await runtime.start()
-    try:
-        while not (server.started and runtime.ready()):
-            await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        server.should_exit = True
-        await task
-        await runtime.stop()
+    async with online(create_app(runtime)) as url:
+        await runtime.start()
+        try:
+            while not runtime.ready():
+                await asyncio.sleep(0.01)
+            yield url
+        finally:
+            await runtime.stop()
 
 
 def made(**speech: Any) -> Runtime:

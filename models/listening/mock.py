@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.base import LISTENING_RATE, Heard, Language, ListeningJob, Segment, Word
 from models.errors import EngineFailed
+from models.mock_faults import fail
 from models.text.mock_prose import prose
 
 WORDS_PER_SECOND = 2.5
@@ -46,11 +45,11 @@ class MockListener:
         told = 0
         for told, segment in enumerate(_segments(self._text(job), job), 1):
             if told > self._fault["after"]:
-                yield from self._fail(fault, cancelled)
+                yield from fail(fault, "listening", cancelled)
             yield from self._listen(segment.end - segment.start, cancelled)
             yield segment
         if fault != "none" and told <= self._fault["after"]:
-            yield from self._fail(fault, cancelled)
+            yield from fail(fault, "listening", cancelled)
 
     def detector(self) -> Callable[[NDArray[np.float32]], float]:
         return loudness
@@ -66,15 +65,6 @@ class MockListener:
         while (left := until - time.monotonic()) > 0 and not cancelled():
             time.sleep(min(left, _STEP))
             yield None
-
-    def _fail(self, fault: str, cancelled: Callable[[], bool]) -> Iterator[None]:
-        if fault == "crash":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if fault == "mid_stream":
-            raise EngineFailed("the mock listening engine fails in mid-stream, as it was told to")
-        while fault == "hang" and not cancelled():
-            time.sleep(0.005)
-            yield None  # nothing for this job, but others get their turn
 
 
 def loudness(window: NDArray[np.float32]) -> float:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.base import Audio, SpeechJob, Voice, Word
 from models.errors import EngineFailed
+from models.mock_faults import fail
 
 VOICES = ("mock-low", "mock-high")
 SECONDS_PER_CHARACTER = 0.06
@@ -76,13 +75,8 @@ class MockRenderer:
         return (tone[start : start + window] for start in range(0, len(tone), window))
 
     def _fail(self, fault: str, cancelled: Callable[[], bool]) -> Iterator[Audio]:
-        if fault == "crash":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if fault == "mid_stream":
-            raise EngineFailed("the mock speech engine fails in mid-stream, as it was told to")
-        while fault == "hang" and not cancelled():
-            time.sleep(0.005)
-            yield Audio(np.zeros(0, np.int16), self._rate)  # nothing for this job, but others get their turn
+        """Nothing for this job."""
+        return (Audio(np.zeros(0, np.int16), self._rate) for _ in fail(fault, "speech", cancelled))
 
 
 def _words(job: SpeechJob) -> Iterator[Word]:
