@@ -33,11 +33,12 @@ test: ## the tests that need no GPU, no torch and no weights
 	@$(ENVIRONMENT) test mock dev
 	@.venv/test/bin/python -m pytest --ignore tests/engines -m "not engines" -n $(TESTERS) --dist loadfile $(ARGS)
 
+# --timeout: whoever comes first waits for the load of all engines, from a cold disk perhaps.
 test-engines: export FIRESIDE_HOME := $(or $(FIRESIDE_HOME),$(CURDIR)/.fireside)
 test-engines: ## the same contracts on real vLLM and real Coqui, on CPU
 	@$(ENVIRONMENT) cpu $(ENGINE_TESTS)
 	@.venv/cpu/bin/fireside models prepare --profile cpu
-	@.venv/cpu/bin/python -m pytest -m engines tests/engines $(ARGS)
+	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 tests/engines $(ARGS)
 
 test-examples: ## the examples of pipecat, LiveKit and openai-agents, in an environment of their own
 	@$(ENVIRONMENT) test mock dev

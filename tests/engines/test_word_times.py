@@ -56,7 +56,7 @@ def _form(word: str) -> str:
 
 
 async def test_what_a_model_writes_is_spoken_while_it_writes(real_server: Server) -> None:
-    """The writer goes on behind its first sentence only once that sentence is heard: were speech to wait for the end, none would ever come."""
+    """The writer goes on behind its first sentence once that is heard: were speech to wait for the end, none would ever come."""
     client = openai.AsyncOpenAI(base_url=f"{real_server.url}/v1", api_key="none")
     question: Any = [{"role": "user", "content": "What is the capital of France? Then tell me three facts about it."}]
     said: list[str] = []
