@@ -22,6 +22,7 @@ from models import devices
 from models.devices import GPU
 from models.imports.files import builder_for
 from models.memory import GIB
+from tests.servers import free_port
 from tests.test_clones import recording
 from tests.test_import_folder import coqui_folder, text_folder
 
@@ -41,12 +42,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def run(home: Path) -> Run:
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def profile(folder: Path, **content: Any) -> Path:

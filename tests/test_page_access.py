@@ -168,6 +168,7 @@ def test_a_talk_by_keyboard_alone(page: Page, server: Server) -> None:
     tab_to(page, "Start talking")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="End")).to_be_visible()
+    expect(page.locator("#talk-state")).to_have_text("Listening")
     hold(page)
     tab_to(page, "Interrupt the answer")
     page.keyboard.press("Enter")

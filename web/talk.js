@@ -71,6 +71,7 @@ export class Talk {
     const microphone = await Microphone.open((samples) => this.#heard(samples));
     if (this.#conversation !== conversation) return microphone.close(); // ended while the browser was still asking
     this.#microphone = microphone;
+    find("#mute").disabled = false;
   }
 
   #listenTo(conversation) {
@@ -86,6 +87,7 @@ export class Talk {
     if (conversation && conversation.state !== "ended") conversation.close();
     this.#microphone?.close();
     this.#microphone = null;
+    find("#mute").disabled = true;
     this.#level = 0;
   }
 
@@ -131,7 +133,7 @@ export class Talk {
     addEventListener("keydown", (event) => {
       if (event.code !== "Space" || !(free(event) || event.target === button) || !this.#conversation?.live) return;
       event.preventDefault();
-      if (!event.repeat) this.#hold();
+      this.#hold(); // a repeated one too: it may have been pressed before there was anyone to hear
     });
     addEventListener("keyup", ({code}) => code === "Space" && this.#release());
     addEventListener("blur", () => this.#release());
@@ -157,7 +159,6 @@ export class Talk {
     if (!running) this.end();
     find("#talk-button").textContent = running ? "End" : "Start talking";
     find("#talk-button").classList.toggle("ending", running);
-    find("#mute").disabled = !running;
     find("#interrupt").disabled = state !== "speaking" && state !== "thinking";
     this.#say();
   }
