@@ -67,7 +67,7 @@ format: ## put the code in form
 	@.venv/test/bin/ruff check --fix
 	@.venv/test/bin/ruff format
 
-docs: ## write docs/settings.md from settings.py
+docs: ## write docs/settings.md from settings/
 	@$(ENVIRONMENT) test mock dev
 	@.venv/test/bin/python scripts/settings_page.py
 

@@ -18,7 +18,7 @@ from models.errors import SettingsError, WeightsError
 from models.store import is_path
 from settings import Settings, load, profile_path
 
-ROOT = Path(configuration.__file__).resolve().parent
+ROOT = Path(configuration.__file__).resolve().parent.parent
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: server.host]")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on. [default: server.port]")]
@@ -46,7 +46,7 @@ def serve(profile: Profile = None, host: Host = None, port: Port = None) -> None
 
 
 def serve_command(settings: Settings) -> list[str]:
-    """BentoML from this environment, on the service beside settings.py: a checkout, an installed package or a bento."""
+    """BentoML from this environment, on the service beside settings/: a checkout, an installed package or a bento."""
     if not (ROOT / "service.py").is_file():
         raise SettingsError(f"no service.py in {ROOT}: this installation is not whole; install fireside again")
     where = ["--host", settings.server.host, "--port", str(settings.server.port), "--working-dir", str(ROOT)]

@@ -20,7 +20,7 @@ import settings  # noqa: E402 - found only from here on
 PAGE = ROOT / "docs" / "settings.md"
 BEGINNING = """# Settings
 
-Made from `settings.py` by `make docs`: change the descriptions there.
+Made from `settings/` by `make docs`: change the descriptions there.
 
 A profile is a YAML file: `configs/NAME.yaml` by its name, or any file by its path (`--profile NAME`, or `FIRESIDE_PROFILE`).
 The environment comes on top: `FIRESIDE_` and the key in capitals, with `__` between levels, e.g. `FIRESIDE_SERVER__PORT=8080`

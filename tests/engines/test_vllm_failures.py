@@ -20,7 +20,7 @@ from models.errors import EngineFailed, WeightsError
 from models.text.vllm import VllmEngine
 
 PROFILE = settings.load("cpu").text
-ROOT = Path(settings.__file__).parent
+ROOT = Path(settings.__file__).parent.parent
 
 pytestmark = [
     pytest.mark.engines,
