@@ -9,6 +9,7 @@ from settings.engines import Fault, Listening, MockListening, MockSpeech, MockTe
 from settings.load import CONFIGS, MASK, from_environment, known_keys, load, masked, profile_path, profiles
 from settings.origins import CoquiName, Files, Hub, Origin, Package
 from settings.part import Part
+from settings.probe import Probe
 from settings.server import Server
 from settings.whole import Aliases, Memory, Settings
 
@@ -28,6 +29,7 @@ __all__ = [
     "Origin",
     "Package",
     "Part",
+    "Probe",
     "Server",
     "Settings",
     "Speech",

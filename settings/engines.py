@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from settings.part import Part
+from settings.probe import Probe
 
 
 class Fault(Part):
@@ -48,6 +49,8 @@ class Text(Part):
     """When the engine process dies: load it again, or exit non-zero so that an orchestrator does."""
     shutdown_timeout: float = Field(30, ge=0)
     """Seconds that running generations get to finish after SIGTERM, at most server.drain_timeout; 0 ends them at once."""
+    probe: Probe = Probe()
+    """One token, asked for when EngineCore has told of no step: so a hang is found."""
     mock: MockText = MockText()
     """How the mock engine behaves."""
 
@@ -88,6 +91,8 @@ class Speech(Part):
     """Sentences of one request that are made ahead of the one its client is receiving."""
     start_timeout: float = Field(300, gt=0)
     """Seconds the worker has to load and warm up."""
+    probe: Probe = Probe()
+    """One word, spoken when no audio has come of the worker: so a hang is found."""
     mock: MockSpeech = MockSpeech()
     """How the mock engine behaves."""
 
@@ -134,5 +139,7 @@ class Listening(Part):
     """Recordings that may be decoded, wait and be transcribed at a time; more are refused with 503."""
     start_timeout: float = Field(300, gt=0)
     """Seconds the worker has to load and warm up."""
+    probe: Probe = Probe()
+    """A quarter of a second of silence, listened to when nothing has come of the worker: so a hang is found."""
     mock: MockListening = MockListening()
     """How the mock engine behaves."""
