@@ -7,6 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from api import chat, chat_stream, errors, models, page, socket, speech, speech_stream, status, stream_input, text, transcriptions
+from api.accounts import Accounts
 from api.door import Door
 from api.keys import KeyRing
 from api.realtime import route as realtime
@@ -37,7 +38,7 @@ def create_app(runtime: Runtime) -> FastAPI:
 
 def in_front(app: ASGIApp, settings: Settings) -> ASGIApp:
     """What every request passes, on its way to our routes and to BentoML's."""
-    guarded: ASGIApp = RequestIds(Door(app, settings, KeyRing(settings)))
+    guarded: ASGIApp = RequestIds(Door(app, settings, KeyRing(settings), Accounts()))
     origins = settings.access.origins
     if not origins:
         return guarded

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.accounts import priority
 from api.metrics import SpokenTimeline
 from api.requests import request_id
 from api.runtime import Runtime
@@ -102,6 +103,7 @@ async def utter(
         # Text that is still being written has its next clause only later: why wait for it.
         clause_first=not isinstance(text, str) or _begins_long(text, delivery.language or voice.language),
         words=words,
+        priority=priority(scope),
     )
     async with aclosing(events):
         async for event in events:
