@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import bentoml
 
 import settings as configuration
-from api import errors, metrics
+from api import errors, gauges, logs, traces
 from api import generate as generation
+from api.access import Front
 from api.app import create_app
 from api.lane import Lane
 from api.requests import RequestIds
@@ -23,9 +24,8 @@ loader.quiet()
 hosts = loader.hosts(settings)
 runtime = Runtime(settings, text=hosts.text, speech=hosts.speech, listening=hosts.listening)
 app = create_app(runtime)
-# BentoML shows warnings only, other than its own loggers'.
-for ours in ("api", "models", "voice"):
-    logging.getLogger(ours).setLevel(logging.INFO)
+spans = traces.install(settings.traces)
+logs.install(settings.logs)
 
 
 @bentoml.service(
@@ -45,12 +45,14 @@ class Fireside:
     @bentoml.on_shutdown
     async def stop(self) -> None:
         await runtime.stop()
+        if spans:
+            await asyncio.to_thread(spans.close)
 
     async def __is_ready__(self) -> bool:
         return runtime.ready()
 
     async def __metrics__(self, content: str) -> str:
-        return content + metrics.gauges(runtime)
+        return content + await gauges.gauges(runtime)
 
     @bentoml.api(route="/generate", input_spec=generation.GenerateRequest)
     async def generate(self, ctx: bentoml.Context, **fields: Any) -> AsyncGenerator[str, None]:
@@ -67,3 +69,4 @@ class Fireside:
 
 Fireside.add_asgi_middleware(RequestIds)  # type: ignore[attr-defined]  # mypy does not see what a class decorator returns
 Fireside.add_asgi_middleware(Lane, to=app)  # type: ignore[attr-defined]
+Fireside.add_asgi_middleware(Front, contents=settings.logs.contents)  # type: ignore[attr-defined]

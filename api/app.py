@@ -7,11 +7,12 @@ from starlette.routing import Route
 
 from api import chat, chat_stream, errors, models, page, socket, speech, speech_stream, status, stream_input, text, transcriptions
 from api.realtime import route as realtime
+from api.release import VERSION
 from api.runtime import Runtime
 
 
 def create_app(runtime: Runtime) -> FastAPI:
-    app = FastAPI(title="Fireside", version="0.1.0")
+    app = FastAPI(title="Fireside", version=VERSION)
     errors.install(app)
     app.include_router(models.router(runtime))
     app.include_router(status.router(runtime))

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
-from api import errors, metrics
+from api import entries, errors, metrics
 from api.requests import request_id
 from api.runtime import Runtime
 from api.streaming import Disconnected, unless_gone
@@ -76,6 +76,7 @@ async def generate(runtime: Runtime, asked: GenerateRequest, request: Request) -
     """
     with metrics.text("/generate") as timeline:
         engine, wanted = runtime.require_text(), asked.text_request(request_id(request.scope))
+        entries.current().model = engine.name
         async with aclosing(engine.generate(wanted)) as chunks:
             try:
                 first = await unless_gone(anext(chunks, TextChunk("", 0)), request.receive)

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from api.ending import Ending
-from api.metrics import MeasuredEngine
+from api.machine import Machine
+from api.measured_engine import MeasuredEngine
 from models.base import ListeningEngine, Load, SpeechEngine, TextEngine
 from models.errors import EngineFailed, NotReady
 from models.host import EngineHost
@@ -36,6 +37,7 @@ class Runtime:
         self.speech = speech
         self.listening = listening
         self.scheduler = Scheduler(MeasuredEngine(speech.engine), max_waiting=settings.speech.max_waiting) if speech else None
+        self.machine = Machine()
         self._ending: Ending | None = None
         self._naming: asyncio.Task[None] | None = None
 

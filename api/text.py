@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api import errors, metrics
+from api import entries, errors, metrics
 from api.runtime import Runtime
 from models.base import Receive, Scope, Send
 from models.errors import NotReady
@@ -49,6 +49,7 @@ class TextGateway:
             metrics.refused(self.route, error)
             await errors.response(error)(scope, receive, send)
             return
+        entries.current().model = engine.name
         with metrics.text(self.route) as timeline:
             await engine.app(scope, receive, _watched(send, timeline))
 

@@ -9,6 +9,7 @@ from settings.engines import Fault, Listening, MockListening, MockSpeech, MockTe
 from settings.load import CONFIGS, MASK, from_environment, known_keys, load, masked, profile_path, profiles
 from settings.origins import CoquiName, Files, Hub, Origin, Package
 from settings.part import Part
+from settings.seeing import Logs, Traces
 from settings.server import Server
 from settings.whole import Aliases, Memory, Settings
 
@@ -21,6 +22,7 @@ __all__ = [
     "Files",
     "Hub",
     "Listening",
+    "Logs",
     "Memory",
     "MockListening",
     "MockSpeech",
@@ -32,6 +34,7 @@ __all__ = [
     "Settings",
     "Speech",
     "Text",
+    "Traces",
     "from_environment",
     "known_keys",
     "load",

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from api import status
+from api import machine as reading
 from models import devices
 from tests.servers import Server
 
@@ -24,8 +24,8 @@ def test_the_status_tells_what_runs_and_what_it_takes(server: Server) -> None:
 
 async def test_however_many_ask_the_machine_is_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    monkeypatch.setattr(status, "_machine", lambda: {"read": read.append(1)})
-    machine = status.Machine()
+    monkeypatch.setattr(reading, "_machine", lambda: {"read": read.append(1)})
+    machine = reading.Machine()
     await machine.read()
     await asyncio.gather(*(machine.read() for _ in range(20)))
     assert len(read) == 1

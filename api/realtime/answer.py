@@ -79,7 +79,7 @@ class Answer:
 
     async def _run(self) -> None:
         try:
-            with metrics.counted(ROUTE):
+            with metrics.part("response", ROUTE):
                 await self._make()
         except Exception as error:
             self.cut(self._spoken.seconds if self._spoken else 0)
