@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
@@ -62,20 +60,9 @@ async def sing(server: Server, name: str) -> None:
             pass
 
 
-def lines(server: Server, name: str, last: str = "request") -> list[dict[str, Any]]:
-    """What was logged of the request of this id, up to its `last` line."""
-    deadline = time.monotonic() + 20
-    while True:
-        logged = [json.loads(line) for line in server.log.read_text().splitlines()]
-        of_it = [line for line in logged if line.get("request_id") == name and line["logger"] == "fireside.access"]
-        if any(line["message"] == last for line in of_it):
-            return of_it
-        assert time.monotonic() < deadline, server.tail()
-
-
 def test_a_chat_is_one_line_with_its_tokens(seen: Server) -> None:
     chat(seen, **{"x-request-id": "chat-1"})
-    (line,) = lines(seen, "chat-1")
+    (line,) = seen.lines("chat-1")
     told = {
         "method": "POST",
         "route": "/v1/chat/completions",
@@ -92,7 +79,7 @@ def test_a_chat_is_one_line_with_its_tokens(seen: Server) -> None:
 
 def test_speech_is_one_line_with_its_audio(seen: Server) -> None:
     speak(seen, **{"x-request-id": "speech-1"})
-    (line,) = lines(seen, "speech-1")
+    (line,) = seen.lines("speech-1")
     assert line.items() >= {"route": "/v1/audio/speech", "outcome": "ok", "model": "mock-speech", "voice": "mock-low"}.items()
     assert line["audio_seconds"] > 0
     assert 0 < line["ttfa"] <= line["seconds"]
@@ -100,13 +87,13 @@ def test_speech_is_one_line_with_its_audio(seen: Server) -> None:
 
 def test_a_refusal_is_a_line_with_its_code(seen: Server) -> None:
     httpx.post(f"{seen.url}/v1/audio/speech", json={"model": "tts-9", "input": SECRET}, headers={"x-request-id": "bad-1"})
-    (line,) = lines(seen, "bad-1")
+    (line,) = seen.lines("bad-1")
     assert line.items() >= {"status": 404, "outcome": "model_not_found", "code": "model_not_found"}.items()
 
 
 async def test_of_a_socket_each_message_has_a_line_and_so_has_its_end(seen: Server) -> None:
     await sing(seen, "sung-1")
-    told = [(line["message"], line["route"], line["outcome"]) for line in lines(seen, "sung-1", "socket")]
+    told = [(line["message"], line["route"], line["outcome"]) for line in seen.lines("sung-1", "socket")]
     assert told == [("message", "/ws", "invalid_request_error"), ("utterance", "/ws", "ok"), ("socket", "/ws", "ok")]
 
 
@@ -114,7 +101,7 @@ def test_a_path_that_nobody_serves_is_one_route_and_probes_are_none(seen: Server
     for number in range(3):
         httpx.get(f"{seen.url}/nowhere/{number}", headers={"x-request-id": f"nowhere-{number}"})
         httpx.get(f"{seen.url}/readyz", headers={"x-request-id": "probe"})
-    assert [line["route"] for line in lines(seen, "nowhere-2")] == ["other"]
+    assert [line["route"] for line in seen.lines("nowhere-2")] == ["other"]
     assert not [label for label in labels(seen) if "nowhere" in label or "/readyz" in label]
     assert "probe" not in {json.loads(line).get("request_id") for line in seen.log.read_text().splitlines()}
 
@@ -125,7 +112,7 @@ async def test_nothing_of_what_is_said_is_in_the_log(seen: Server) -> None:
     assert transcribe(seen).status_code == 200
     httpx.post(f"{seen.url}/generate", json={"prompt": SECRET, SECRET: 1}, headers={"x-request-id": "wrong"})
     await sing(seen, "sung-2")
-    assert lines(seen, "wrong")[0]["status"] == 400
+    assert seen.lines("wrong")[0]["status"] == 400
     assert SECRET not in seen.log.read_text()
 
 
@@ -138,7 +125,7 @@ def test_a_request_is_a_trace_below_that_of_its_client(seen: Server, collector: 
     assert root.start_time_unix_nano <= queue.start_time_unix_nano <= queue.end_time_unix_nano == engine.start_time_unix_nano
     assert engine.end_time_unix_nano <= root.end_time_unix_nano
     assert [event.name for event in root.events] == ["first audio"]
-    assert lines(seen, "traced-1")[0]["trace_id"] == TRACE
+    assert seen.lines("traced-1")[0]["trace_id"] == TRACE
 
 
 async def test_an_utterance_is_a_trace_too(seen: Server, collector: Collector) -> None:
@@ -149,7 +136,7 @@ async def test_an_utterance_is_a_trace_too(seen: Server, collector: Collector) -
 
 def test_what_is_not_in_the_sample_is_not_traced(seen: Server, collector: Collector) -> None:
     speak(seen, **{"x-request-id": "untraced"})
-    assert "trace_id" not in lines(seen, "untraced")[0]
+    assert "trace_id" not in seen.lines("untraced")[0]
     assert {span.trace_id.hex() for span in collector.spans} <= {TRACE}
 
 
