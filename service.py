@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import bentoml
 
 import settings as configuration
-from api import errors, gauges, logs, traces
+from api import errors, gauges, logs, protocol, traces
 from api import generate as generation
-from api.access import Front
-from api.app import create_app
+from api.app import create_app, in_front
 from api.lane import Lane
-from api.requests import RequestIds
 from api.runtime import Runtime
 from models import loader
 
 settings = configuration.load()
 loader.quiet()
+protocol.install(settings.limits)
 hosts = loader.hosts(settings)
 runtime = Runtime(settings, text=hosts.text, speech=hosts.speech, listening=hosts.listening)
 app = create_app(runtime)
@@ -67,6 +67,5 @@ class Fireside:
             yield errors.text(error)
 
 
-Fireside.add_asgi_middleware(RequestIds)  # type: ignore[attr-defined]  # mypy does not see what a class decorator returns
-Fireside.add_asgi_middleware(Lane, to=app)  # type: ignore[attr-defined]
-Fireside.add_asgi_middleware(Front, contents=settings.logs.contents)  # type: ignore[attr-defined]
+# mypy does not see what a class decorator returns.
+Fireside.add_asgi_middleware(Lane, to=app, front=partial(in_front, settings=settings))  # type: ignore[attr-defined]

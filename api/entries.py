@@ -58,6 +58,11 @@ class Entry(Work):
     def seconds(self) -> float:
         return self.finished - self.began
 
+    @property
+    def on_socket(self) -> bool:
+        """Of a socket that was opened: its requests are what comes over it."""
+        return self.event == "socket" and self.status == 101
+
     def part(self, event: Event, route: str) -> Entry:
         """Of a socket: one thing that is done on it."""
         return Entry(

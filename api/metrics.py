@@ -106,9 +106,9 @@ def outcome(error: BaseException) -> str:
 
 
 def refused(route: str, error: BaseException, event: Event = "message") -> None:
-    """Count a request that ended with this error; on a socket, a message, or the `event` that it would have become."""
+    """Count a request that ended with this error; on an open socket, a message, or the `event` that it would have become."""
     entry = entries.current()
-    if entry.event == "socket":
+    if entry.on_socket:
         entry = entry.part(event, route)
         _fail(entry, route, error)
         entries.tell(entry)
@@ -258,7 +258,7 @@ def read(entry: Entry) -> None:
     for direction, count in (("input", entry.prompt_tokens), ("output", entry.completion_tokens)):
         if count:
             tokens.labels(direction, entry.model, entry.key).inc(count)
-    if entry.event in {"socket", "transcript"}:
+    if entry.on_socket or entry.event == "transcript":
         return
     key_requests.labels(entry.key, entry.outcome).inc()
     if entry.event != "message":

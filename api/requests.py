@@ -19,8 +19,18 @@ def request_id(scope: Scope) -> str:
     return str(scope["fireside.request_id"])
 
 
+_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+# With every answer: no browser guesses its kind, frames it, hands it to pages from elsewhere, or tells them where it was.
+SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
 class RequestIds:
-    """ASGI middleware: settles the id, hands it on as a header to apps within, and returns it to the client."""
+    """ASGI middleware: settles the id, hands it on as a header to apps within, and returns it to the client, with SECURITY."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -33,14 +43,16 @@ class RequestIds:
         sent = next((value for name, value in scope["headers"] if name == _HEADER), b"")
         name = sent if _FIT.fullmatch(sent) else uuid4().hex.encode()
         entry = entries.current()
-        entry.request_id, entry.key = name.decode(), scope.get("fireside.key", "")
+        entry.request_id = name.decode()
         scope = {**scope, "headers": [*headers, (_HEADER, name)], "fireside.request_id": entry.request_id}
 
         async def tagged(message: Any) -> None:
-            if message["type"] in {"http.response.start", "websocket.accept", "websocket.http.response.start"}:
+            if message["type"] in _STARTS:
                 entry.status = message.get("status", 101)
                 kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _HEADER]
-                message = {**message, "headers": [*kept, (_HEADER, name)]}
+                named = {pair[0].lower() for pair in kept}
+                added = [pair for pair in SECURITY if pair[0] not in named]
+                message = {**message, "headers": [*kept, *added, (_HEADER, name)]}
             await send(message)
 
         await self.app(scope, receive, tagged)

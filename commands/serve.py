@@ -12,7 +12,7 @@ import typer
 
 import settings as configuration
 from commands import weights
-from commands.check import port_fault
+from commands.check import openness_fault, port_fault
 from commands.options import Profile
 from models.errors import SettingsError, WeightsError
 from models.store import is_path
@@ -31,6 +31,8 @@ def serve(profile: Profile = None, host: Host = None, port: Port = None) -> None
 
     settings = load()
     _refuse_missing(settings)
+    if fault := openness_fault(settings):
+        raise SettingsError(fault)
     if fault := port_fault(settings.server.host, settings.server.port):
         raise SettingsError(fault)  # BentoML says it in a traceback, after seconds
     quiet()

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from settings.access import Access
 from settings.engines import Listening, Speech, Text
+from settings.limits import Limits
 from settings.origins import Origin
 from settings.part import Part
 from settings.seeing import Logs, Traces
@@ -44,6 +46,10 @@ class Settings(Part):
     """The one folder for weights, caches and state."""
     server: Server = Server()
     """The listening side."""
+    access: Access = Access()
+    """Who is let in: API keys, and what web pages may do. Without keys the server is for this machine alone."""
+    limits: Limits = Limits()
+    """What one client may take of the server."""
     text: Text = Text()
     """The language model."""
     speech: Speech = Speech()

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,15 +16,18 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import TypeAdapter, ValidationError
 
 from api import entries, logs, metrics
-from api.access import Access
+from api.app import in_front
 from api.entries import Entry
 from api.requests import RequestIds
 from api.traces import Spans
+from api.watch import Watch
 from models import work
 from models.base import ASGIApp, Receive, Scope, Send
 from models.errors import InvalidInput, NotReady
+from settings import Settings, keys_file
 
 pytestmark = pytest.mark.anyio
+EXTENSIONS = {"websocket.http.response": {}}
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
 
 
@@ -50,7 +54,8 @@ async def asked(app: ASGIApp, path: str = "/v1/x", *, kind: str = "http", **head
         sent.append(message)
 
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await app({"type": kind, "method": "POST", "path": path, "headers": pairs}, receive, send)
+    scope = {"type": kind, "method": "POST", "path": path, "headers": pairs, "client": ("127.0.0.1", 1), "extensions": EXTENSIONS}
+    await app(scope, receive, send)
     return sent
 
 
@@ -74,29 +79,46 @@ def failing(error: Exception, route: str = "/v1/x") -> ASGIApp:
 
 async def test_what_no_route_counts_is_counted_as_other() -> None:
     with reading() as told:
-        await asked(Access(RequestIds(answering(status=404))), "/a/path/of/mine", **{"x-request-id": "mine"})
+        await asked(Watch(RequestIds(answering(status=404))), "/a/path/of/mine", **{"x-request-id": "mine"})
     assert [(entry.route, entry.outcome, entry.status, entry.request_id) for entry in told] == [("other", "http_404", 404, "mine")]
 
 
-async def test_whose_key_it_is_is_known() -> None:
-    def guard(app: ASGIApp) -> ASGIApp:
-        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            await app({**scope, "fireside.key": "laptop"}, receive, send)
+@pytest.fixture
+def front(tmp_path: Path) -> ASGIApp:
+    """With a key, which opens nothing but speech."""
+    key = {"hash": keys_file.hashed("fs-laptop"), "scopes": ["speech"]}
+    return in_front(answering(b"x"), Settings.model_validate({"home": tmp_path, "access": {"keys": {"laptop": key}}}))
 
-        return guarded
 
-    before = metrics.key_requests.labels("laptop", "ok")._value.get()
+@pytest.mark.parametrize(
+    ("path", "key", "told"),
+    [
+        ("/v1/audio/speech", "fs-laptop", ("laptop", "other", 200, "ok")),
+        ("/v1/completions", "fs-laptop", ("laptop", "(door)", 403, "insufficient_permissions")),
+        ("/v1/completions", "fs-mine", ("", "(door)", 401, "invalid_api_key")),
+    ],
+)
+async def test_whose_key_it_is_is_told_by_its_name(front: ASGIApp, path: str, key: str, told: tuple[str, str, int, str]) -> None:
+    before = metrics.key_requests.labels(told[0], told[-1])._value.get()
+    with reading() as entries_told:
+        await asked(front, path, **{"x-api-key": key})
+    assert [(entry.key, entry.route, entry.status, entry.outcome) for entry in entries_told] == [told]
+    assert metrics.key_requests.labels(told[0], told[-1])._value.get() == before + 1
+
+
+async def test_a_socket_without_a_key_is_one_refusal(front: ASGIApp) -> None:
+    before = metrics.requests.labels("(door)", "invalid_api_key")._value.get()
     with reading() as told:
-        await asked(Access(guard(RequestIds(answering(b"x")))))
-    assert [entry.key for entry in told] == ["laptop"]
-    assert metrics.key_requests.labels("laptop", "ok")._value.get() == before + 1
+        await asked(front, "/ws", kind="websocket")
+    assert [(entry.event, entry.status, entry.outcome) for entry in told] == [("socket", 401, "invalid_api_key")]
+    assert metrics.requests.labels("(door)", "invalid_api_key")._value.get() == before + 1
 
 
 async def test_a_refusal_in_front_of_the_routes_is_told_with_its_reason() -> None:
     before = metrics.refusals.labels("/v1/x", "not_ready")._value.get()
     with reading() as told:
-        await asked(Access(failing(NotReady("later"))))
-        await asked(Access(failing(InvalidInput("never"))))
+        await asked(Watch(failing(NotReady("later"))))
+        await asked(Watch(failing(InvalidInput("never"))))
     assert [(entry.outcome, entry.code, entry.status) for entry in told] == [
         ("not_ready", "not_ready", 503),
         ("invalid_request_error", "invalid_request_error", 400),
@@ -109,15 +131,15 @@ async def test_a_socket_that_nobody_serves_is_a_refusal() -> None:
         await send({"type": "websocket.close"})
 
     with reading() as told:
-        await asked(Access(RequestIds(app)), "/nowhere", kind="websocket")
+        await asked(Watch(RequestIds(app)), "/nowhere", kind="websocket")
     assert [(entry.event, entry.route, entry.outcome) for entry in told] == [("socket", "other", "http_403")]
 
 
 @pytest.mark.parametrize("path", ["/livez", "/metrics"])
 async def test_of_a_probe_nothing_is_told_unless_it_was_refused(path: str) -> None:
     with reading() as told:
-        await asked(Access(RequestIds(answering(status=503))), path)
-        await asked(Access(RequestIds(answering(status=401))), path)
+        await asked(Watch(RequestIds(answering(status=503))), path)
+        await asked(Watch(RequestIds(answering(status=401))), path)
     assert [(entry.route, entry.status) for entry in told] == [(path, 401)]
 
 
@@ -131,20 +153,20 @@ async def test_a_chunk_passes_nothing_of_ours() -> None:
 
     async def send(message: Any) -> None: ...
 
-    await Access(app)({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
+    await Watch(app)({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
     assert passed == [receive, send]
 
 
 @pytest.mark.parametrize(("wanted", "contents"), [(True, {"input": "a secret", "output": "an answer"}), (False, {})])
 async def test_contents_are_kept_only_where_they_are_wanted(wanted: bool, contents: dict[str, str]) -> None:
     with reading() as told:
-        await asked(Access(answering(b"an ", b"answer"), contents=wanted))
+        await asked(Watch(answering(b"an ", b"answer"), contents=wanted))
     assert told[0].contents == contents
 
 
 async def test_sounds_are_no_contents() -> None:
     with reading() as told:
-        await asked(Access(answering(bytes(range(256))), contents=True))
+        await asked(Watch(answering(bytes(range(256))), contents=True))
     assert told[0].contents == {"input": "a secret"}
 
 

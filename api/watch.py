@@ -13,8 +13,8 @@ PROBES = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})
 _KNOWN = frozenset({*PROBES, "/generate", "/docs", "/openapi.json"})
 
 
-class Access:
-    """ASGI middleware, outside all others: it takes no part in what is sent, so that a chunk of a stream costs nothing here."""
+class Watch:
+    """ASGI middleware, outside all others but CORS: it takes no part in what is sent, so that a chunk of a stream costs nothing here."""
 
     def __init__(self, app: ASGIApp, *, contents: bool = False) -> None:
         self.app = app
@@ -40,20 +40,6 @@ class Access:
                 entries.tell(entry)
 
 
-class Front:
-    """ASGI middleware for BentoML's app, within Lane: at start-up it puts Access in front of the whole stack, Lane's switch included."""
-
-    def __init__(self, app: ASGIApp, *, contents: bool) -> None:
-        self.app = app
-        self.contents = contents
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            bentoml = scope["app"]
-            bentoml.middleware_stack = Access(bentoml.middleware_stack, contents=self.contents)
-        await self.app(scope, receive, send)
-
-
 def _entry(scope: Scope) -> Entry:
     event, method = ("request", scope["method"]) if scope["type"] == "http" else ("socket", "GET")
     return Entry(event=event, method=method, headers=scope["headers"])  # type: ignore[arg-type]
@@ -67,12 +53,12 @@ def _how(entry: Entry) -> str:
 
 
 def _settle(entry: Entry, scope: Scope, how: str) -> None:
-    """What no route has counted. A socket's requests are what comes over it, unless it was not even opened."""
+    """What no route has counted."""
     path = scope["path"]
     entry.route = entry.route or (path if path in _KNOWN else OTHER)
     if entry.outcome or path in PROBES:
         return
-    if entry.event == "socket" and entry.status == 101:
+    if entry.on_socket:
         entry.outcome = how
     else:
         metrics.end(entry, entry.route, how)
