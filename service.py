@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
@@ -11,7 +11,7 @@ from typing import Any
 import bentoml
 
 import settings as configuration
-from api import errors, metrics, protocol
+from api import errors, gauges, logs, protocol, traces
 from api import generate as generation
 from api.app import create_app, in_front
 from api.lane import Lane
@@ -24,9 +24,8 @@ protocol.install(settings.limits)
 hosts = loader.hosts(settings)
 runtime = Runtime(settings, text=hosts.text, speech=hosts.speech, listening=hosts.listening)
 app = create_app(runtime)
-# BentoML shows warnings only, other than its own loggers'.
-for ours in ("api", "models", "voice"):
-    logging.getLogger(ours).setLevel(logging.INFO)
+spans = traces.install(settings.traces)
+logs.install(settings.logs)
 
 
 @bentoml.service(
@@ -46,12 +45,14 @@ class Fireside:
     @bentoml.on_shutdown
     async def stop(self) -> None:
         await runtime.stop()
+        if spans:
+            await asyncio.to_thread(spans.close)
 
     async def __is_ready__(self) -> bool:
         return runtime.ready()
 
     async def __metrics__(self, content: str) -> str:
-        return content + metrics.gauges(runtime)
+        return content + await gauges.gauges(runtime)
 
     @bentoml.api(route="/generate", input_spec=generation.GenerateRequest)
     async def generate(self, ctx: bentoml.Context, **fields: Any) -> AsyncGenerator[str, None]:

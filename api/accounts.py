@@ -13,6 +13,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter, RateLimiter
 
 from api.keys import Holder
+from models import work
 from models.base import Scope
 from models.errors import RateLimited
 
@@ -34,9 +35,11 @@ class Accounts:
             yield
         finally:
             self._running[holder.name] -= 1
+            spent = work.current()
+            spent.settle()
+            self._spend(holder, spent.prompt_tokens + spent.completion_tokens)
 
-    def spend(self, holder: Holder, tokens: int) -> None:
-        """Of text, read or written."""
+    def _spend(self, holder: Holder, tokens: int) -> None:
         if tokens > 0 and (most := holder.key.tokens_per_minute):
             self._tokens.hit(RateLimitItemPerMinute(most), "tokens", holder.name, cost=tokens)
 

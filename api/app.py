@@ -11,14 +11,16 @@ from api.accounts import Accounts
 from api.door import Door
 from api.keys import KeyRing
 from api.realtime import route as realtime
+from api.release import VERSION
 from api.requests import RequestIds
 from api.runtime import Runtime
+from api.watch import Watch
 from models.base import ASGIApp
 from settings.whole import Settings
 
 
 def create_app(runtime: Runtime) -> FastAPI:
-    app = FastAPI(title="Fireside", version="0.1.0")
+    app = FastAPI(title="Fireside", version=VERSION)
     errors.install(app)
     app.include_router(models.router(runtime))
     app.include_router(status.router(runtime))
@@ -39,6 +41,7 @@ def create_app(runtime: Runtime) -> FastAPI:
 def in_front(app: ASGIApp, settings: Settings) -> ASGIApp:
     """What every request passes, on its way to our routes and to BentoML's."""
     guarded: ASGIApp = RequestIds(Door(app, settings, KeyRing(settings), Accounts()))
+    guarded = Watch(guarded, contents=settings.logs.contents)
     origins = settings.access.origins
     if not origins:
         return guarded

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from api import accounts, body, errors, metrics, scopes
+from api import accounts, body, entries, errors, metrics, scopes
 from api.callers import check_host, check_machine, check_origin
 from api.idle import Idle
 from api.keys import ANYBODY, Holder, KeyRing
@@ -120,6 +120,7 @@ class Door:
         holder = self.keys.holder(key)
         if holder is None:
             raise Unauthorized("the API key that came is none of this server's: check it, or ask who runs the server for one.")
+        entries.current().key = holder.name
         require(holder, *scopes.wanted(path))
         return holder
 

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
-from api import errors, metrics
+from api import entries, errors, metrics
 from api.accounts import priority
 from api.requests import request_id
 from api.runtime import Runtime
@@ -76,7 +76,7 @@ async def generate(runtime: Runtime, asked: GenerateRequest, request: Request) -
     A client that leaves before the first token is noticed here: BentoML looks only once the response has begun.
     """
     with metrics.text("/generate") as timeline:
-        runtime.require_text()
+        entries.current().model = runtime.require_text().name
         wanted = asked.text_request(request_id(request.scope))
         async with aclosing(_in_turn(runtime, wanted, priority(request.scope))) as chunks:
             try:

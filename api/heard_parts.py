@@ -64,7 +64,7 @@ class HeardParts:
             except InvalidInput as error:
                 raise InvalidInput(f"{param}: {error}", param=param) from error
             heard = await hear(self.runtime, ListeningJob(owner, samples, urgent=True))
-        metrics.heard_seconds.labels(ROUTE).inc(len(samples) / LISTENING_RATE)
+        metrics.hear(ROUTE, len(samples) / LISTENING_RATE)
         if not heard.text():
             raise InvalidInput(f"{param}: nothing is said in it. Send a recording with speech, or text.", param=param)
         return heard.text()

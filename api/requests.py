@@ -6,6 +6,7 @@ import re
 from typing import Any
 from uuid import uuid4
 
+from api import entries
 from models.base import ASGIApp, Receive, Scope, Send
 
 _HEADER = b"x-request-id"
@@ -41,10 +42,13 @@ class RequestIds:
         headers = [pair for pair in scope["headers"] if pair[0] != _HEADER]
         sent = next((value for name, value in scope["headers"] if name == _HEADER), b"")
         name = sent if _FIT.fullmatch(sent) else uuid4().hex.encode()
-        scope = {**scope, "headers": [*headers, (_HEADER, name)], "fireside.request_id": name.decode()}
+        entry = entries.current()
+        entry.request_id = name.decode()
+        scope = {**scope, "headers": [*headers, (_HEADER, name)], "fireside.request_id": entry.request_id}
 
         async def tagged(message: Any) -> None:
             if message["type"] in _STARTS:
+                entry.status = message.get("status", 101)
                 kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _HEADER]
                 named = {pair[0].lower() for pair in kept}
                 added = [pair for pair in SECURITY if pair[0] not in named]

@@ -10,7 +10,8 @@ from typing import Any
 
 from api.chat_stream import Delta, chat
 from api.ending import Ending
-from api.metrics import MeasuredEngine
+from api.machine import Machine
+from api.measured_engine import MeasuredEngine
 from api.queue import Queue
 from models.base import Heard, ListeningEngine, ListeningJob, Load, SpeechEngine, TextEngine
 from models.errors import EngineFailed, NotReady, Overloaded
@@ -40,6 +41,7 @@ class Runtime:
         waiting = (settings.speech.max_waiting, settings.speech.queue_timeout)
         self.scheduler = Scheduler(MeasuredEngine(speech.engine), *waiting) if speech else None
         self.text_queue = Queue(settings.text.max_running, settings.text.max_waiting, settings.text.queue_timeout, "requests for text")
+        self.machine = Machine()
         self._ending: Ending | None = None
         self._naming: asyncio.Task[None] | None = None
 

@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from contextlib import AsyncExitStack
 from typing import Any
 
-from api import errors, metrics
+from api import entries, errors, metrics
 from api.accounts import priority
 from api.patience import Patience
 from api.runtime import Runtime
@@ -59,7 +59,7 @@ class TextGateway:
         timeline = metrics.TextTimeline()
         try:
             with metrics.text(self.route, timeline):
-                self.runtime.require_text()
+                entries.current().model = self.runtime.require_text().name
                 await self._answer(scope, receive, send, timeline)
         except Disconnected:
             await answer_nobody(send)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from api import errors, metrics
+from api import entries, errors, metrics
 from api.accounts import priority
 from api.places import Places
 from api.requests import request_id
@@ -75,7 +75,7 @@ def router(runtime: Runtime) -> APIRouter:
 
 def _endpoint(runtime: Runtime, places: Places, route: str, task: Task) -> Any:
     async def endpoint(request: Request) -> Response:
-        runtime.require_listening()
+        entries.current().model = runtime.require_listening().model
         with places.taking():
             wanted, samples = await _taken(runtime, request)
         job = _job(wanted, samples, task, request.scope)
@@ -83,7 +83,7 @@ def _endpoint(runtime: Runtime, places: Places, route: str, task: Task) -> Any:
             return Stream(_framed(_events(runtime, places, route, job)), media_type="text/event-stream", headers=AS_IT_COMES)
         with places.taking():
             heard = await unless_gone(hear(runtime, job), request.receive)
-        metrics.heard_seconds.labels(route).inc(heard.seconds)
+        metrics.hear(route, heard.seconds)
         return _answer(wanted, heard)
 
     return endpoint
@@ -193,7 +193,7 @@ async def _events(runtime: Runtime, places: Places, route: str, job: ListeningJo
                     if delta := heard.add(item):
                         begun, text = True, text + delta
                         yield {"type": "transcript.text.delta", "delta": delta}
-            metrics.heard_seconds.labels(route).inc(heard.seconds)
+            metrics.hear(route, heard.seconds)
             yield {"type": "transcript.text.done", "text": text, "usage": _tokens(heard)}
     except Exception as error:
         if not begun:

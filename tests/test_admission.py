@@ -18,12 +18,14 @@ from websockets.sync.client import connect
 from settings import keys_file
 from tests.servers import Server, serve
 
-LONG = {"model": "mock-text", "messages": [{"role": "user", "content": "Go on."}], "max_tokens": 100_000, "ignore_eos": True, "stream": True}
 SHORT = {"model": "mock-text", "messages": [{"role": "user", "content": "Hello."}], "max_tokens": 2}
-FREE, ONE, TWICE = "fs-free", "fs-one", "fs-twice"
+LONG = {**SHORT, "max_tokens": 100_000, "ignore_eos": True, "stream": True}
+FREE, ONE, TWICE, LITTLE, LEAST = "fs-free", "fs-one", "fs-twice", "fs-little", "fs-least"
 KEYS = {
     "free": {"hash": keys_file.hashed(FREE)},
     "one": {"hash": keys_file.hashed(ONE), "concurrency": 1},
+    "little": {"hash": keys_file.hashed(LITTLE), "tokens_per_minute": 20},
+    "least": {"hash": keys_file.hashed(LEAST), "tokens_per_minute": 20},
     "twice": {"hash": keys_file.hashed(TWICE), "requests_per_minute": 2},
 }
 
@@ -86,6 +88,15 @@ def test_a_key_asks_no_more_often_than_it_may(server: Server) -> None:
         client.chat.completions.create(**SHORT)
     assert 1 <= int(refused.value.response.headers["retry-after"]) <= 60
     assert client.models.list().data  # is no work
+
+
+@pytest.mark.parametrize(("key", "stream"), [(LITTLE, False), (LEAST, True)])
+def test_a_key_has_no_more_tokens_than_it_may(server: Server, key: str, stream: bool) -> None:
+    asked = {**SHORT, "max_tokens": 30, "min_tokens": 30, "stream": stream}
+    assert ask(server, key, asked).status_code == 200
+    refused = ask(server, key, asked)
+    assert refused.status_code == 429
+    assert "20 tokens a minute" in refused.json()["error"]["message"]
 
 
 def test_a_socket_s_answers_count_too(server: Server) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from typing import Protocol
 
+from models import work
 from models.base import Audio, Load, SpeechJob
 from models.errors import Overloaded
 from voice.order import Order, Ticket
@@ -71,6 +72,7 @@ class Scheduler:
         try:
             self._start()
             await self._turn(ticket)
+            work.current().begun("speech", ticket.arrived, ticket.started)
             async with aclosing(self._engine.synthesize(ticket.job)) as made:
                 async for audio in made:
                     self._order.made(ticket, audio.seconds)
@@ -80,6 +82,7 @@ class Scheduler:
             self._order.drop(ticket)
             raise
         finally:
+            work.current().ended("speech", time.monotonic())
             del self._turns[ticket]
             self._start()
 

@@ -80,7 +80,7 @@ class Answer:
 
     async def _run(self) -> None:
         try:
-            with metrics.counted(ROUTE), entering(self._around.scope):
+            with metrics.part("response", ROUTE), entering(self._around.scope):
                 await self._make()
         except Exception as error:
             self.cut(self._spoken.seconds if self._spoken else 0)

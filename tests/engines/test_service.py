@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import bentoml
 import httpx
@@ -86,6 +87,18 @@ def test_metrics_stand_beside_vllm_s(real_server: Server) -> None:
     for name in ("fireside_ttft_seconds_count", "fireside_itl_seconds_count", "fireside_ttfa_seconds_count", "fireside_rtf_count"):
         assert name in page
     assert "vllm:num_requests_running" in page
+
+
+def test_the_log_knows_the_tokens_of_a_stream_whose_client_did_not_ask(real_server: Server) -> None:
+    client = openai.OpenAI(base_url=f"{real_server.url}/v1", api_key="none")
+    asked: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": QUESTION}], "n": 2, "max_tokens": 6}
+    asked["extra_body"] = {"ignore_eos": True}
+    usage = client.chat.completions.create(**asked).usage
+    for _ in client.chat.completions.create(**asked, stream=True, extra_headers={"x-request-id": "counted"}):
+        pass
+    (line,) = real_server.lines("counted")
+    assert (line["prompt_tokens"], line["completion_tokens"]) == (usage.prompt_tokens, usage.completion_tokens)
+    assert 0 < line["text_queue_seconds"] < line["ttft"] < line["seconds"]
 
 
 @pytest.mark.parametrize("seconds", [0.2, 60], ids=["before the first token", "in mid-stream"])
