@@ -7,6 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from api import chat, chat_stream, errors, models, page, socket, speech, speech_stream, status, stream_input, text, transcriptions
+from api.accounts import Accounts
 from api.door import Door
 from api.keys import KeyRing
 from api.realtime import route as realtime
@@ -39,7 +40,8 @@ def create_app(runtime: Runtime) -> FastAPI:
 
 def in_front(app: ASGIApp, settings: Settings) -> ASGIApp:
     """What every request passes, on its way to our routes and to BentoML's."""
-    guarded: ASGIApp = Watch(RequestIds(Door(app, settings, KeyRing(settings))), contents=settings.logs.contents)
+    guarded: ASGIApp = RequestIds(Door(app, settings, KeyRing(settings), Accounts()))
+    guarded = Watch(guarded, contents=settings.logs.contents)
     origins = settings.access.origins
     if not origins:
         return guarded

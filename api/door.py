@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from api import body, entries, errors, metrics, scopes
+from api import accounts, body, entries, errors, metrics, scopes
 from api.callers import check_host, check_machine, check_origin
+from api.idle import Idle
 from api.keys import ANYBODY, Holder, KeyRing
 from api.streaming import Disconnected, answer_nobody
 from models.base import ASGIApp, Receive, Scope, Send
-from models.errors import FiresideError, Forbidden, Unauthorized
+from models.errors import FiresideError, Forbidden, Overloaded, Unauthorized
 from settings.access import Access
 from settings.whole import Settings
 
@@ -37,9 +41,11 @@ class Caller:
 class Door:
     """ASGI middleware. Within it, `scope["fireside.holder"]` is whose key came, and `scope["fireside.key"]` its name; the key is gone."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, keys: KeyRing) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, keys: KeyRing, books: accounts.Accounts) -> None:
         self.app = app
         self.keys = keys
+        self.accounts = books
+        self.sockets = 0
         self.access: Access = settings.access
         self.limits = settings.limits
         log.info("%s", _who(keys, self.access))
@@ -48,21 +54,35 @@ class Door:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        try:
-            scope = self._let_in(scope)
-            if scope["type"] == "http":
-                receive = await self._bounded(scope, receive)
+        with ExitStack() as held:
+            try:
+                scope = self._let_in(scope)
+                if scope["type"] == "http":
+                    receive = await self._bounded(scope, receive)
+                    if scopes.works(scope["path"]):
+                        held.enter_context(self.accounts.entering(scope["fireside.holder"]))
+                else:
+                    held.enter_context(self._open_socket())
+                    watched = Idle(receive, _agreeing(scope, send), self.limits.idle_timeout)
+                    receive, send = watched.receive, watched.send
+            except Disconnected as error:
+                metrics.refused(ROUTE, error)
+                await answer_nobody(send)
+            except FiresideError as error:
+                metrics.refused(ROUTE, error)
+                await _refuse(error, scope, receive, send)
             else:
-                send = _agreeing(scope, send)
-        except Disconnected as error:
-            metrics.refused(ROUTE, error)
-            await answer_nobody(send)
-            return
-        except FiresideError as error:
-            metrics.refused(ROUTE, error)
-            await errors.response(error)(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
+                await self.app(scope, receive, send)
+
+    @contextmanager
+    def _open_socket(self) -> Iterator[None]:
+        if self.sockets >= self.limits.max_sockets:
+            raise Overloaded(f"{self.sockets} sockets are open, as many as may be (limits.max_sockets): try again later.")
+        self.sockets += 1
+        try:
+            yield
+        finally:
+            self.sockets -= 1
 
     async def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         """Recordings are taken in by their own route, as they come."""
@@ -76,6 +96,7 @@ class Door:
         inside = {**scope, "fireside.holder": holder, "fireside.key": holder.name}
         inside["headers"] = [pair for pair in scope["headers"] if pair[0] not in _KEY_HEADERS]
         if scope["type"] == "websocket":
+            inside[accounts.ENTER] = partial(self.accounts.entering, holder)
             inside["subprotocols"] = [offered for offered in scope.get("subprotocols", ()) if not offered.startswith(PROTOCOL)]
             inside["headers"] = [pair for pair in inside["headers"] if pair[0] != b"sec-websocket-protocol"]
         return inside
@@ -102,6 +123,16 @@ class Door:
         entries.current().key = holder.name
         require(holder, *scopes.wanted(path))
         return holder
+
+
+async def _refuse(error: FiresideError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Whom there is no room for is let in to hear it: a browser cannot read why a socket was not opened."""
+    if scope["type"] == "http" or not isinstance(error, Overloaded):
+        await errors.response(error)(scope, receive, send)
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    await errors.hang_up(error, send)
 
 
 def _who(keys: KeyRing, access: Access) -> str:

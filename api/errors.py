@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models import errors
+from models.base import Send
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,13 @@ def headers(error: BaseException) -> dict[str, str]:
 
 def response(error: BaseException) -> Response:
     return Response(text(error), refusal(error).status, headers(error), "application/json")
+
+
+async def hang_up(error: BaseException, send: Send) -> None:
+    """Tell a socket's client what is wrong, and close it."""
+    how = refusal(error)
+    await send({"type": "websocket.send", "text": json.dumps({"type": "error", **body(error)})})
+    await send({"type": "websocket.close", "code": how.close, "reason": how.code or ""})
 
 
 def explain_validation(faults: Any) -> errors.InvalidInput:

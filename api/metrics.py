@@ -86,6 +86,8 @@ class TextTimeline(Timeline):
     """An error event went out in mid-stream."""
     finished: bool = False
     """The whole answer went out."""
+    sending: bool = False
+    """An item is on its way to a client that has not taken it yet."""
 
     def outcome(self) -> str:
         if self.status >= 400:
@@ -206,9 +208,9 @@ class CountedRoute(APIRoute):
 
 
 @contextmanager
-def text(route: str) -> Iterator[TextTimeline]:
+def text(route: str, timeline: TextTimeline | None = None) -> Iterator[TextTimeline]:
     """Count one text request by what was sent or the error that it ends with and, where it streamed, its TTFT and ITL."""
-    timeline, entry = TextTimeline(), entries.current()
+    timeline, entry = timeline or TextTimeline(), entries.current()
     try:
         yield timeline
     except BaseException as error:

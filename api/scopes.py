@@ -38,3 +38,8 @@ def wanted(path: str) -> tuple[str, ...]:
     if (found := _EXACT.get(path)) is not None:
         return found
     return next((scopes for prefix, scopes in _BELOW if path.startswith(prefix)), ())
+
+
+def works(path: str) -> bool:
+    """A request to it is work for an engine, and counts against the limits of its key."""
+    return path != METRICS and bool(wanted(path))

@@ -12,6 +12,7 @@ import orjson
 from starlette.websockets import WebSocket
 
 from api import errors, metrics
+from api.accounts import entering
 from api.runtime import Runtime
 from api.streaming import GONE, Cancelled, Disconnected, cancel
 from models.errors import FiresideError, NotReady, Overloaded
@@ -148,7 +149,7 @@ class Session(ABC, Generic[J]):
         while True:
             job, cancelled, failure = await self._waiting.get(), False, None
             try:
-                with metrics.part("utterance", self.route):
+                with metrics.part("utterance", self.route), entering(self.socket.scope):
                     await self._speak_unless_cancelled(job)
             except Cancelled:
                 cancelled = True

@@ -21,6 +21,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from api import entries, errors, metrics
+from api.accounts import priority
 from api.places import Places
 from api.requests import request_id
 from api.runtime import Runtime
@@ -148,6 +149,7 @@ def _job(wanted: Wanted, samples: NDArray[np.float32], task: Task, scope: Scope)
         prompt=wanted.prompt,
         temperature=wanted.temperature or None,
         words=wanted.words,
+        priority=priority(scope),
     )
 
 
@@ -175,7 +177,7 @@ class Heard:
 
 async def hear(runtime: Runtime, job: ListeningJob) -> Heard:
     heard = Heard(len(job.samples) / LISTENING_RATE, job.task)
-    async with aclosing(runtime.require_listening().transcribe(job)) as items:
+    async with aclosing(runtime.transcribe(job)) as items:
         async for item in items:
             heard.add(item)
     return heard
@@ -186,7 +188,7 @@ async def _events(runtime: Runtime, places: Places, route: str, job: ListeningJo
     heard, begun, text = Heard(len(job.samples) / LISTENING_RATE, job.task), False, ""
     try:
         with metrics.counted(route), places.taking():
-            async with aclosing(runtime.require_listening().transcribe(job)) as items:
+            async with aclosing(runtime.transcribe(job)) as items:
                 async for item in items:
                     if delta := heard.add(item):
                         begun, text = True, text + delta

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import entries
+from api.accounts import priority
 from api.contents import noted
 from api.metrics import SpokenTimeline
 from api.requests import request_id
@@ -108,6 +109,7 @@ async def utter(
         # Text that is still being written has its next clause only later: why wait for it.
         clause_first=not isinstance(text, str) or _begins_long(text, delivery.language or voice.language),
         words=words,
+        priority=priority(scope),
     )
     async with aclosing(events):
         async for event in events:

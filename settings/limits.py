@@ -18,3 +18,13 @@ class Limits(Part):
     """Seconds a connection has to send a request's head."""
     body_timeout: float = Field(60, gt=0)
     """Seconds that may pass between two pieces of a request's body."""
+    send_timeout: float = Field(120, gt=0)
+    """Seconds in which a client that is waited for has to read 48 kB; then its connection is cut."""
+    token_timeout: float = Field(60, gt=0)
+    """Seconds that may pass between two pieces of a streamed text."""
+    total_timeout: float = Field(3600, gt=0)
+    """Seconds that one request for text may take."""
+    idle_timeout: float = Field(900, gt=0)
+    """Seconds that a socket may stay open while nothing comes on it and nothing is made for it."""
+    max_sockets: int = Field(1024, ge=1)
+    """Sockets open at once; more are told so, and closed with 1013."""

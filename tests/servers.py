@@ -92,7 +92,7 @@ FIRESIDE = ("cli", "serve")
 
 @contextmanager
 def serve(
-    profile: str, *, by: tuple[str, ...] = BENTOML, port: int = 0, ready_within: float = 30, wait: str = "/readyz", **environment: str
+    profile: str, *, by: tuple[str, ...] = BENTOML, port: int = 0, ready_within: float = 90, wait: str = "/readyz", **environment: str
 ) -> Iterator[Server]:
     """`environment` is added to the process's, e.g. FIRESIDE_TEXT__MOCK__TTFT="0.1"."""
     port = port or free_port()
