@@ -9,7 +9,7 @@ if sys.argv[1:2] == ["serve"]:  # before what takes time to import
 
     leave_on_signals()
 
-from commands import models, voices
+from commands import keys, models, voices
 from commands.chat import chat
 from commands.check import check
 from commands.options import commands
@@ -23,6 +23,7 @@ app.command()(say)
 app.command()(chat)
 app.add_typer(models.app, name="models")
 app.add_typer(voices.app, name="voices")
+app.add_typer(keys.app, name="keys")
 
 if __name__ == "__main__":
     app()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncGenerator
 from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models import work
 from models.base import LISTENING_RATE, WINDOW, Detector, Heard, ListeningJob, Load
 from models.engine import WorkerEngine
 from models.listening import codec
-from models.process import Exchange, Kind, WorkerProcess
+from models.process import Exchange, Kind
 
 _PROBE = ListeningJob("probe", np.zeros(LISTENING_RATE // 4, np.float32), language="en", temperature=0.0, urgent=True)
 """Past the files that wait, as a turn of a conversation: that way is the shortest. Silence, of which nothing is invented."""
@@ -32,20 +34,26 @@ class WorkerListeningEngine(WorkerEngine):
         return Load(running=min(self._jobs, 1), waiting=max(0, self._jobs - 1))
 
     async def transcribe(self, job: ListeningJob) -> AsyncGenerator[Heard, None]:
-        worker = self._alive()
+        worker, told = self._alive(), work.current()
         self._jobs += 1
         try:
-            async with contextlib.aclosing(_heard(worker, job)) as found:
-                async for heard in found:
-                    yield heard
+            with contextlib.closing(worker.begin()) as exchange:
+                await _ask(exchange, job)
+                asked = time.monotonic()
+                while (frame := await exchange.receive()) is not None:
+                    told.begun("listening", asked, frame.head["begun"])
+                    yield codec.heard_of(frame)
         finally:
+            told.ended("listening", time.monotonic())
             self._jobs -= 1
 
     async def probe(self) -> None:
         with contextlib.closing(self._alive().begin(probe=True)) as exchange:
             await _detector(exchange).feed(_PROBE.samples[:WINDOW])
-        async for _ in _heard(self._alive(), _PROBE, probe=True):
-            pass
+        with contextlib.closing(self._alive().begin(probe=True)) as exchange:
+            await _ask(exchange, _PROBE)
+            while await exchange.receive() is not None:
+                pass
 
     async def detector(self) -> Detector:
         return _detector(self._alive().begin())
@@ -56,14 +64,11 @@ def _detector(exchange: Exchange) -> WorkerDetector:
     return WorkerDetector(exchange)
 
 
-async def _heard(worker: WorkerProcess, job: ListeningJob, *, probe: bool = False) -> AsyncGenerator[Heard, None]:
-    with contextlib.closing(worker.begin(probe=probe)) as exchange:
-        for part in codec.parts(job.samples):
-            exchange.send("audio", part)
-            await exchange.sent()
-        exchange.send("transcribe", **codec.job_head(job))
-        while (frame := await exchange.receive()) is not None:
-            yield codec.heard_of(frame)
+async def _ask(exchange: Exchange, job: ListeningJob) -> None:
+    for part in codec.parts(job.samples):
+        exchange.send("audio", part)
+        await exchange.sent()
+    exchange.send("transcribe", **codec.job_head(job))
 
 
 class WorkerDetector:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from models import work
 from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
 from models.errors import STOPPED, EngineFailed, InvalidInput, NotReady
 from models.text.mock_life import Life
@@ -76,7 +78,7 @@ class MockTextEngine:
     async def probe(self) -> None:
         """At once, whatever the pace. Neither in the history nor in the load, and it takes no reply."""
         prompt = self.admit(TextRequest("probe", prompt="Hello", sampling=Sampling(max_tokens=1)))
-        async for _ in self._speak(prompt, self._living(), None, lambda: prose("Hello"), nullcontext()):
+        async for _ in self._speak(prompt, self._living(), None, lambda: prose("Hello"), nullcontext(), 0):
             pass
 
     def load(self) -> Load:
@@ -125,7 +127,9 @@ class MockTextEngine:
         `made`: the reply comes from the script itself.
         """
         words = partial(self._words, prompt, choice, at_least, reply, made)
-        return self._speak(prompt, self._living(), _pace(self.settings), words, self._counted(prompt.request))
+        return self._speak(
+            prompt, self._living(), _pace(self.settings), words, self._counted(prompt.request), 0 if choice else prompt.tokens
+        )
 
     async def _speak(
         self,
@@ -134,8 +138,9 @@ class MockTextEngine:
         pace: Iterator[float] | None,
         words: Callable[[], Iterable[str]],
         counted: AbstractContextManager[None],
+        read: int,
     ) -> AsyncGenerator[Piece, None]:
-        with counted:
+        with counted, _told(read) as written:
             fault = self._fault_for(prompt)
             for number, piece in enumerate(cut(words(), self._limit(prompt), prompt.request.sampling.stop)):
                 if pace is not None:
@@ -146,6 +151,7 @@ class MockTextEngine:
                 if fault is not None and number == (0 if fault.kind == "before_first" else fault.after):
                     await self._fail(fault, life)
                 self.progress += 1
+                written.tokens += piece.tokens
                 yield piece
 
     def _living(self) -> Life:
@@ -199,6 +205,24 @@ class MockTextEngine:
             self.crash()
             life.check()
         raise EngineFailed("the mock engine failed this request, as it was told to")
+
+
+@dataclass(slots=True)
+class _Written:
+    tokens: int = 0
+
+
+@contextmanager
+def _told(read: int) -> Iterator[_Written]:
+    """What an answer takes is told, as vLLM's books have it; nobody waits for a mock."""
+    written, now, told = _Written(), time.monotonic(), work.current()
+    told.prompt_tokens += read
+    told.begun("text", now, now)
+    try:
+        yield written
+    finally:
+        told.completion_tokens += written.tokens
+        told.ended("text", time.monotonic())
 
 
 def _key(prompt: Prompt, choice: int) -> str:
