@@ -89,8 +89,14 @@ def test_metrics_stand_beside_vllm_s(real_server: Server) -> None:
 
 def test_the_log_knows_the_tokens_of_a_stream_whose_client_did_not_ask(real_server: Server) -> None:
     client = openai.OpenAI(base_url=f"{real_server.url}/v1", api_key="none")
-    asked: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": QUESTION}], "n": 2, "max_tokens": 6}
-    asked["extra_body"] = {"ignore_eos": True}
+    asked: dict[str, Any] = {
+        "model": "gpt-4o-mini",
+        "messages": [{"role": "user", "content": QUESTION}],
+        "n": 2,
+        "max_tokens": 6,
+        "temperature": 1,
+    }
+    asked["extra_body"] = {"ignore_eos": True}  # as many tokens each time
     usage = client.chat.completions.create(**asked).usage
     for _ in client.chat.completions.create(**asked, stream=True, extra_headers={"x-request-id": "counted"}):
         pass
