@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make audit`: requirements/licences.md, build/audit/*.cdx.json and what is known against the pinned versions. Nothing is installed but the tools.
+# `make audit`: docs/licences.md, build/audit/*.cdx.json and what is known against the pinned versions. Nothing is installed but the tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=.venv/audit/bin
@@ -15,7 +15,7 @@ for list in mock cpu gpu weights uv dev whisper bench examples audit; do
   reports+=("$out/$list.json")
 done
 "$bin/python" scripts/licences.py "${reports[@]}"
-say "wrote requirements/licences.md"
+say "wrote docs/licences.md"
 
 for list in mock cpu gpu; do
   "$bin/cyclonedx-py" requirements "requirements/$list.txt" --pyproject pyproject.toml --output-reproducible -o "$out/$list.cdx.json"

@@ -1,4 +1,4 @@
-"""Write requirements/licences.md: what each pinned package says of its licence. `make audit` calls it with pip's installation reports."""
+"""Write docs/licences.md: what each pinned package says of its licence. `make audit` calls it with pip's installation reports."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 REQUIREMENTS = Path(__file__).parent.parent / "requirements"
-PAGE = REQUIREMENTS / "licences.md"
+PAGE = REQUIREMENTS.parent / "docs" / "licences.md"
 LISTS = ("mock", "cpu", "gpu", "weights", "uv", "dev", "whisper", "bench", "examples", "audit")
 BEGINNING = """# Licences of the pinned packages
 
 Made by `make audit` from the packages' own metadata: change `scripts/licences.py`. `mock`, `cpu`, `gpu` and `weights` serve;
-the other lists are for tests and tools. What asks for a look has a note; see [docs/offline.md](../docs/offline.md).
+the other lists are for tests and tools. What asks for a look has a note; see [Offline use](offline.md).
 
 | package | version | lists | licence | note |
 |---|---|---|---|---|

@@ -1,4 +1,4 @@
-"""requirements/licences.md has what is pinned, and a note for all that asks for one."""
+"""docs/licences.md has what is pinned, and a note for all that asks for one."""
 
 from __future__ import annotations
 
