@@ -66,4 +66,5 @@ class Fireside:
 
 
 Fireside.add_asgi_middleware(RequestIds)  # type: ignore[attr-defined]  # mypy does not see what a class decorator returns
+Fireside.add_asgi_middleware(generation.OnlyJson)  # type: ignore[attr-defined]
 Fireside.add_asgi_middleware(Lane, to=app)  # type: ignore[attr-defined]

@@ -5,7 +5,21 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from api import chat, chat_stream, errors, models, page, socket, speech, speech_stream, status, stream_input, text, transcriptions
+from api import (
+    chat,
+    chat_stream,
+    described,
+    errors,
+    models,
+    page,
+    socket,
+    speech,
+    speech_stream,
+    status,
+    stream_input,
+    text,
+    transcriptions,
+)
 from api.realtime import route as realtime
 from api.runtime import Runtime
 
@@ -26,4 +40,5 @@ def create_app(runtime: Runtime) -> FastAPI:
         app.include_router(realtime.router(runtime))
         app.router.routes.append(Route(chat_stream.ROUTE, chat.ChatGateway(runtime)))
         app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)
+    app.openapi = described.Description(app, runtime)  # type: ignore[method-assign]  # FastAPI's way to another page
     return app

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from models.text.vllm_request import Requests
 
 # Nothing leaves the machine; and spawn, as vLLM's own server: a fork of a process with threads may hang.
+# VLLM_MAX_N_SEQUENCES is the most answers to one request: OpenAI's 128, where vLLM takes 16384, which is minutes of work for one line.
 ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -34,6 +35,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TRANSFORMERS_OFFLINE": "1",
     "VLLM_DO_NOT_TRACK": "1",
+    "VLLM_MAX_N_SEQUENCES": "128",
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
 }
@@ -153,6 +155,9 @@ class VllmEngine:
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._require().app(scope, receive, send)
+
+    def described(self) -> dict[str, Any]:
+        return self._require().app.described
 
     def _require(self) -> _Loaded:
         if self._loaded is None:
