@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 import bentoml
+from pydantic import ValidationError
 
 import settings as configuration
 from api import errors, metrics
@@ -26,6 +27,14 @@ app = create_app(runtime)
 # BentoML shows warnings only, other than its own loggers'.
 for ours in ("api", "models", "voice"):
     logging.getLogger(ours).setLevel(logging.INFO)
+
+
+def _no_refusal(record: logging.LogRecord) -> bool:
+    """BentoML logs each body that does not fit, as an error and with what is in it. The client is told, and the log is not for that."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ValidationError))
+
+
+logging.getLogger("bentoml._internal.server.http_app").addFilter(_no_refusal)
 
 
 @bentoml.service(

@@ -115,7 +115,7 @@ def _generate() -> Page:
         "operationId": "generate",
         "requestBody": {"required": True, "content": content},
         "responses": {
-            "200": {"description": "The text, as it is made.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+            "200": {"description": "The text, as it is made.", "content": {"text/event-stream": {}}},
             "4XX": {"description": REFUSED["4XX"], "content": {"application/json": {"schema": either}}},
         },
     }
