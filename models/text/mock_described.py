@@ -19,7 +19,7 @@ BODIES: dict[str, tuple[type[BaseModel], bool]] = {
 
 
 def _answered(*, streamed: bool) -> dict[str, Any]:
-    events = {"text/event-stream": {}} if streamed else {}
+    events: dict[str, Any] = {"text/event-stream": {}} if streamed else {}
     return {"200": {"description": "OK", "content": {"application/json": {"schema": {"type": "object"}}, **events}}}
 
 
