@@ -32,7 +32,7 @@ ROMAN = {"I": 1, "V": 5, "X": 10}
 UNSPACED = {"ja", "th"}
 POINTED = {"ja", "ko", "th", "he", "ar", "fa", "te", "kn", "bn"}
 """Languages that write 1,234.5; the others that num2words knows write 1.234,5."""
-ENDLESS = {"am": 0}
+ENDLESS = {"am": 4}
 """Languages whose longer numbers num2words never comes to an end with, and the digits up to which it does."""
 FRACTIONS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 
