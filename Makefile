@@ -14,6 +14,8 @@ WEIGHTS := $(if $(filter cpu,$(STACK)),weights)
 ENGINE_TESTS := cpu dev whisper weights
 # Test files at a time: most of them wait for servers of their own. TESTERS=0 for one process.
 TESTERS ?= 3
+# These need all of the machine: a language model, or a server's times. Of the other engine tests two files run at a time.
+ALONE := $(patsubst %,tests/engines/test_%.py,chat_audio import_gguf listening offline openai_contract page realtime say service vllm vllm_failures word_times)
 APT_PACKAGES := python3-venv python3-dev gcc g++
 ENVIRONMENT := scripts/environment.sh
 
@@ -38,7 +40,8 @@ test-engines: export FIRESIDE_HOME := $(or $(FIRESIDE_HOME),$(CURDIR)/.fireside)
 test-engines: ## the same contracts on real vLLM and real Coqui, on CPU
 	@$(ENVIRONMENT) cpu $(ENGINE_TESTS)
 	@.venv/cpu/bin/fireside models prepare --profile cpu
-	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 tests/engines $(ARGS)
+	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 -n 2 --dist loadfile $(filter-out $(ALONE),$(wildcard tests/engines/test_*.py)) $(ARGS)
+	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 $(ALONE) $(ARGS)
 
 test-examples: ## the examples of pipecat, LiveKit and openai-agents, in an environment of their own
 	@$(ENVIRONMENT) test mock dev

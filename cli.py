@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands import models, voices
+from commands import keys, models, voices
 from commands.chat import chat
 from commands.check import check
 from commands.options import commands
@@ -16,6 +16,7 @@ app.command()(say)
 app.command()(chat)
 app.add_typer(models.app, name="models")
 app.add_typer(voices.app, name="voices")
+app.add_typer(keys.app, name="keys")
 
 if __name__ == "__main__":
     app()

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import bentoml
-from pydantic import ValidationError
+from bentoml._internal.utils.analytics import usage_stats
 
 import settings as configuration
-from api import errors, metrics
+from api import errors, gauges, logs, protocol, traces
 from api import generate as generation
-from api.app import create_app
+from api.app import create_app, in_front
 from api.lane import Lane
-from api.requests import RequestIds
 from api.runtime import Runtime
 from models import loader
+from models.quiet import quiet
 
 settings = configuration.load()
-loader.quiet()
+quiet()
+# `bentoml serve` has asked before it came here, and remembers the answer.
+usage_stats.do_not_track.cache_clear()
+protocol.install(settings.limits)
 hosts = loader.hosts(settings)
 runtime = Runtime(settings, text=hosts.text, speech=hosts.speech, listening=hosts.listening)
 app = create_app(runtime)
-# BentoML shows warnings only, other than its own loggers'.
-for ours in ("api", "models", "voice"):
-    logging.getLogger(ours).setLevel(logging.INFO)
-
-
-def _no_refusal(record: logging.LogRecord) -> bool:
-    """BentoML logs each body that does not fit, as an error and with what is in it. The client is told, and the log is not for that."""
-    return not (record.exc_info and isinstance(record.exc_info[1], ValidationError))
-
-
-logging.getLogger("bentoml._internal.server.http_app").addFilter(_no_refusal)
+spans = traces.install(settings.traces)
+logs.install(settings.logs)
 
 
 @bentoml.service(
@@ -54,12 +49,14 @@ class Fireside:
     @bentoml.on_shutdown
     async def stop(self) -> None:
         await runtime.stop()
+        if spans:
+            await asyncio.to_thread(spans.close)
 
     async def __is_ready__(self) -> bool:
         return runtime.ready()
 
     async def __metrics__(self, content: str) -> str:
-        return content + metrics.gauges(runtime)
+        return content + await gauges.gauges(runtime)
 
     @bentoml.api(route="/generate", input_spec=generation.GenerateRequest)
     async def generate(self, ctx: bentoml.Context, **fields: Any) -> AsyncGenerator[str, None]:
@@ -74,6 +71,6 @@ class Fireside:
             yield errors.text(error)
 
 
-Fireside.add_asgi_middleware(RequestIds)  # type: ignore[attr-defined]  # mypy does not see what a class decorator returns
+# mypy does not see what a class decorator returns.
 Fireside.add_asgi_middleware(generation.OnlyJson)  # type: ignore[attr-defined]
-Fireside.add_asgi_middleware(Lane, to=app)  # type: ignore[attr-defined]
+Fireside.add_asgi_middleware(Lane, to=app, front=partial(in_front, settings=settings))  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from api import (
@@ -20,12 +21,20 @@ from api import (
     text,
     transcriptions,
 )
+from api.accounts import Accounts
+from api.door import Door
+from api.keys import KeyRing
 from api.realtime import route as realtime
+from api.release import VERSION
+from api.requests import RequestIds
 from api.runtime import Runtime
+from api.watch import Watch
+from models.base import ASGIApp
+from settings.whole import Settings
 
 
 def create_app(runtime: Runtime) -> FastAPI:
-    app = FastAPI(title="Fireside", version="0.1.0")
+    app = FastAPI(title="Fireside", version=VERSION)
     errors.install(app)
     app.include_router(models.router(runtime))
     app.include_router(status.router(runtime))
@@ -42,3 +51,15 @@ def create_app(runtime: Runtime) -> FastAPI:
         app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)
     app.openapi = described.Description(app, runtime)  # type: ignore[method-assign]  # FastAPI's way to another page
     return app
+
+
+def in_front(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """What every request passes, on its way to our routes and to BentoML's."""
+    guarded: ASGIApp = RequestIds(Door(app, settings, KeyRing(settings), Accounts()))
+    guarded = Watch(guarded, contents=settings.logs.contents)
+    origins = settings.access.origins
+    if not origins:
+        return guarded
+    return CORSMiddleware(
+        guarded, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["x-request-id", "retry-after"]
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -11,18 +11,20 @@ from typing import Any
 import orjson
 
 from api import errors, metrics
+from api.accounts import priority
 from api.answer_aloud import Item, aloud
 from api.audio_chunks import Chunks, Message
 from api.chat_audio import SpokenRequest, spoken_request, wants_audio, with_transcripts
-from api.chat_stream import ROUTE, Delta, chat
-from api.heard_parts import HeardParts
+from api.chat_stream import ROUTE, Delta
+from api.heard_parts import HeardParts, has_recordings
+from api.keys import holder_of, require
 from api.metrics import SpokenTimeline, TextTimeline
 from api.past_audio import PastAudio, new_id
 from api.requests import request_id
 from api.runtime import Runtime
 from api.sound import SoundEvent, encoded
 from api.streaming import AS_IT_COMES, Disconnected, Stream, answer_nobody, unless_gone
-from api.text import TextGateway
+from api.text import ASGIMessage, TextGateway, again, messages_of
 from api.utterance import utter
 from models.base import Receive, Scope, Send
 from models.errors import FiresideError, InvalidInput
@@ -30,7 +32,6 @@ from voice.encode import ThreadedEncoder
 
 MARK = b'audio"'
 """Stands in every body that has to do with audio, and in few others: those are not even parsed."""
-_Message = MutableMapping[str, Any]
 
 
 class ChatGateway(TextGateway):
@@ -40,15 +41,16 @@ class ChatGateway(TextGateway):
         self.heard = HeardParts(runtime)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        messages = await _messages(receive)
+        messages = await messages_of(receive)
         body = messages[0].get("body", b"") if len(messages) == 1 else b"".join(message.get("body", b"") for message in messages)
         if MARK in body and isinstance(asked := _loads(body), dict):
             await self._with_audio(asked, messages, scope, receive, send)
         else:
-            await super().__call__(scope, _again(messages, receive), send)
+            await super().__call__(scope, again(messages, receive), send)
 
-    async def _with_audio(self, asked: dict[str, Any], messages: list[_Message], scope: Scope, receive: Receive, send: Send) -> None:
+    async def _with_audio(self, asked: dict[str, Any], messages: list[ASGIMessage], scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            _check_scopes(asked, scope)
             wanted = self._wanted(asked) if wants_audio(asked) else None
             read = await unless_gone(self._read(asked.get("messages"), scope), receive)
         except Disconnected as error:
@@ -63,10 +65,10 @@ class ChatGateway(TextGateway):
             told = wanted.body | ({"messages": read} if "messages" in asked else {})
             await self._stream(replace(wanted, body=told), scope)(scope, receive, send)
         elif read == asked.get("messages"):
-            await super().__call__(scope, _again(messages, receive), send)
+            await super().__call__(scope, again(messages, receive), send)
         else:
             body = orjson.dumps(asked | {"messages": read})
-            await super().__call__(_of_length(scope, len(body)), _again([_whole(body)], receive), send)
+            await super().__call__(_of_length(scope, len(body)), again([_whole(body)], receive), send)
 
     async def _read(self, messages: Any, scope: Scope) -> Any:
         """As text alone."""
@@ -131,7 +133,7 @@ class SpokenAnswer:
             text.finished = True
 
     async def _items(self, text: TextTimeline, speech: SpokenTimeline) -> AsyncGenerator[Item, None]:
-        deltas = chat(self.runtime.require_text(), self.wanted.body, request_id(self.scope))
+        deltas = self.runtime.chat(self.wanted.body, request_id(self.scope), priority(self.scope))
         async with aclosing(aloud(deltas, lambda pieces: self._speak(pieces, speech))) as items:
             async for item in items:
                 (text if isinstance(item, Delta) else speech).item()
@@ -156,6 +158,14 @@ class SpokenAnswer:
             )
 
 
+def _check_scopes(asked: dict[str, Any], scope: Scope) -> None:
+    """To hear and to speak takes a key that opens these, too."""
+    if wants_audio(asked):
+        require(holder_of(scope), "speech")
+    if has_recordings(asked.get("messages")):
+        require(holder_of(scope), "listening")
+
+
 def _loads(body: bytes) -> Any:
     """What is no JSON is left to the engine to refuse."""
     try:
@@ -164,26 +174,7 @@ def _loads(body: bytes) -> Any:
         return None
 
 
-async def _messages(receive: Receive) -> list[_Message]:
-    """All of the request's body; or up to where its client left."""
-    messages = [await receive()]
-    while messages[-1].get("more_body"):
-        messages.append(await receive())
-    return messages
-
-
-def _again(messages: list[_Message], receive: Receive) -> Receive:
-    rest = iter(messages)
-
-    async def again() -> _Message:
-        for message in rest:
-            return message
-        return await receive()
-
-    return again
-
-
-def _whole(body: bytes) -> _Message:
+def _whole(body: bytes) -> ASGIMessage:
     return {"type": "http.request", "body": body, "more_body": False}
 
 

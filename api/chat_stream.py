@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from api import entries
 from api.streaming import cancel
 from models.base import ASGIApp, TextEngine
 from models.errors import ContextTooLong, EngineFailed, FiresideError, InvalidInput, NotReady, Overloaded, UnknownModel
@@ -47,6 +48,7 @@ async def chat(engine: TextEngine, body: dict[str, Any], request_id: str) -> Asy
 
     Raises what the route refuses at the first `anext`, EngineFailed on the way.
     """
+    entries.current().model = engine.name
     asked = body | {"stream": True, "stream_options": {"include_usage": True}}
     async with aclosing(_answer(engine.app, orjson.dumps(asked), request_id)) as chunks:
         async for chunk in chunks:

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models import errors
+from models.base import Send
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,10 @@ class Refusal:
 
 # First match wins: leaves before branches.
 _REFUSALS: tuple[tuple[type[BaseException], Refusal], ...] = (
+    (errors.Unauthorized, Refusal(HTTPStatus.UNAUTHORIZED, "invalid_request_error", "invalid_api_key", 1008)),
+    (errors.Forbidden, Refusal(HTTPStatus.FORBIDDEN, "invalid_request_error", "insufficient_permissions", 1008)),
+    (errors.RateLimited, Refusal(HTTPStatus.TOO_MANY_REQUESTS, "requests", "rate_limit_exceeded", 1013)),
+    (errors.TooSlow, Refusal(HTTPStatus.REQUEST_TIMEOUT, "invalid_request_error", "request_timeout", 1008)),
     (errors.ContextTooLong, Refusal(HTTPStatus.BAD_REQUEST, "invalid_request_error", "context_length_exceeded", 1007)),
     (errors.TooLarge, Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "invalid_request_error", "request_too_large", 1009)),
     (errors.UnknownModel, Refusal(HTTPStatus.NOT_FOUND, "invalid_request_error", "model_not_found", 1007)),
@@ -67,12 +72,21 @@ def text(error: BaseException) -> str:
 
 
 def headers(error: BaseException) -> dict[str, str]:
+    if isinstance(error, errors.Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
     retry_after = getattr(error, "retry_after", None)
     return {} if retry_after is None else {"Retry-After": str(retry_after)}
 
 
 def response(error: BaseException) -> Response:
     return Response(text(error), refusal(error).status, headers(error), "application/json")
+
+
+async def hang_up(error: BaseException, send: Send) -> None:
+    """Tell a socket's client what is wrong, and close it."""
+    how = refusal(error)
+    await send({"type": "websocket.send", "text": json.dumps({"type": "error", **body(error)})})
+    await send({"type": "websocket.close", "code": how.close, "reason": how.code or ""})
 
 
 def explain_validation(faults: Any) -> errors.InvalidInput:

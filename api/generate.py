@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from api import errors, metrics
+from api import entries, errors, metrics
+from api.accounts import priority
 from api.requests import request_id
 from api.runtime import Runtime
 from api.streaming import Disconnected, unless_gone
@@ -76,8 +77,9 @@ async def generate(runtime: Runtime, asked: GenerateRequest, request: Request) -
     A client that leaves before the first token is noticed here: BentoML looks only once the response has begun.
     """
     with metrics.text("/generate") as timeline:
-        engine, wanted = runtime.require_text(), asked.text_request(request_id(request.scope))
-        async with aclosing(engine.generate(wanted)) as chunks:
+        entries.current().model = runtime.require_text().name
+        wanted = asked.text_request(request_id(request.scope))
+        async with aclosing(_in_turn(runtime, wanted, priority(request.scope))) as chunks:
             try:
                 first = await unless_gone(anext(chunks, TextChunk("", 0)), request.receive)
             except Disconnected:
@@ -93,6 +95,12 @@ async def generate(runtime: Runtime, asked: GenerateRequest, request: Request) -
                 yield "\n\nevent: error\ndata: " + errors.text(error) + "\n\n"
                 return
         timeline.finished = True
+
+
+async def _in_turn(runtime: Runtime, wanted: TextRequest, priority: int) -> AsyncGenerator[TextChunk, None]:
+    async with runtime.text_queue.turn(priority), aclosing(runtime.require_text().generate(wanted)) as chunks:
+        async for chunk in chunks:
+            yield chunk
 
 
 class OnlyJson:

@@ -64,10 +64,15 @@ class HeardParts:
             except InvalidInput as error:
                 raise InvalidInput(f"{param}: {error}", param=param) from error
             heard = await hear(self.runtime, ListeningJob(owner, samples, urgent=True))
-        metrics.heard_seconds.labels(ROUTE).inc(len(samples) / LISTENING_RATE)
+        metrics.hear(ROUTE, len(samples) / LISTENING_RATE)
         if not heard.text():
             raise InvalidInput(f"{param}: nothing is said in it. Send a recording with speech, or text.", param=param)
         return heard.text()
+
+
+def has_recordings(messages: Any) -> bool:
+    found = [message.get("content") for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
+    return any(isinstance(part, dict) and part.get("type") == KIND for parts in found if isinstance(parts, list) for part in parts)
 
 
 def _opened(audio: Any, param: str) -> tuple[str, bytes]:

@@ -7,23 +7,25 @@ have their own ids, metrics and limits, take this lane; BentoML's (/generate, /r
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 
-from api.requests import RequestIds
 from models.base import ASGIApp, Receive, Scope, Send
 
 
 class Lane:
-    """ASGI middleware for BentoML's app. At start-up it puts a switch in front of the whole stack, itself included."""
+    """ASGI middleware for BentoML's app. At start-up it puts a switch in front of the whole stack, and `front` before that."""
 
-    def __init__(self, app: ASGIApp, *, to: FastAPI) -> None:
+    def __init__(self, app: ASGIApp, *, to: FastAPI, front: Callable[[ASGIApp], ASGIApp]) -> None:
         self.app = app
         self.to = to
+        self.front = front
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             bentoml = scope["app"]
-            bentoml.middleware_stack = Switch(bentoml.middleware_stack, RequestIds(self.to), _paths(self.to))
+            bentoml.middleware_stack = self.front(Switch(bentoml.middleware_stack, self.to, _paths(self.to)))
         await self.app(scope, receive, send)
 
 

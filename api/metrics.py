@@ -1,38 +1,51 @@
-"""Fireside's own Prometheus metrics, for every route and socket, under the field's names. BentoML serves them at /metrics beside vLLM's."""
+"""Fireside's own Prometheus metrics, for every route and socket, under the field's names. BentoML serves them at /metrics beside vLLM's.
+
+What is known of a request is written into its entry (api/entries.py) by the same hands that count it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import aclosing, contextmanager
+from collections import Counter as Counts
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi.routing import APIRoute
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from api import entries
+from api.entries import Entry, Event
 from api.errors import refusal
-from api.streaming import GONE, Cancelled, Stream
-from models.base import Audio, SpeechJob
-from voice.schedule import Synthesizer
-
-if TYPE_CHECKING:
-    from api.runtime import Runtime
+from api.streaming import GONE, Cancelled, Disconnected, Stream
+from models import work
 
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)
+_LONG = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_WAITS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+# The client is not there any more.
+_GONE = (asyncio.CancelledError, GeneratorExit, Disconnected, ClientDisconnect, *GONE)
 # Nothing went wrong: nobody wants the rest.
-_LEFT = (asyncio.CancelledError, GeneratorExit, Cancelled, ClientDisconnect, *GONE)
-_RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
+_LEFT = (Cancelled, *_GONE)
+_REFUSED = frozenset((401, 403, 429, 503))
 
 requests = Counter(
     "fireside_requests_total", "Requests by route and how they ended: ok, cancelled, or the error's code", ["route", "outcome"]
 )
+key_requests = Counter(
+    "fireside_key_requests_total", "The same by the name of the client's key; empty where none is needed", ["key", "outcome"]
+)
+refusals = Counter(
+    "fireside_refused_total", "Requests that were not let in, by the error's code: no right, too many, not ready", ["route", "reason"]
+)
+durations = Histogram("fireside_request_seconds", "From a request to the end of its answer, or of an utterance", ["route"], buckets=_LONG)
+queued = Histogram("fireside_queue_seconds", "What a request waited for its first turn in an engine", ["engine"], buckets=_WAITS)
+tokens = Counter("fireside_tokens_total", "Tokens of text: input was read, output was written by the model", ["direction", "model", "key"])
 ttft = Histogram("fireside_ttft_seconds", "Time to first token: from the request to the first text sent", ["route"], buckets=_SECONDS)
 itl = Histogram(
     "fireside_itl_seconds", "Inter-token latency: mean gap between the chunks of one streamed answer", ["route"], buckets=_SECONDS
@@ -43,11 +56,11 @@ ttfa = Histogram(
     ["route"],
     buckets=_SECONDS,
 )
-rtf = Histogram(
-    "fireside_rtf", "Real-time factor: a sentence's share of the speech engine's time, in seconds per second of its audio", buckets=_RATIOS
-)
 heard_seconds = Counter("fireside_heard_seconds_total", "Seconds of audio written down for clients", ["route"])
 audio_seconds = Counter("fireside_audio_seconds_total", "Seconds of audio made for clients", ["route"])
+sockets = Counter("fireside_sockets_total", "Sockets that were opened", ["route"])
+open_sockets: Counts[str] = Counts()
+"""By route, now."""
 
 
 @dataclass
@@ -73,6 +86,8 @@ class TextTimeline(Timeline):
     """An error event went out in mid-stream."""
     finished: bool = False
     """The whole answer went out."""
+    sending: bool = False
+    """An item is on its way to a client that has not taken it yet."""
 
     def outcome(self) -> str:
         if self.status >= 400:
@@ -92,20 +107,85 @@ def outcome(error: BaseException) -> str:
     return how.code or how.type
 
 
-def refused(route: str, error: BaseException) -> None:
-    """Count a request that ended with this error."""
-    requests.labels(route, outcome(error)).inc()
+def refused(route: str, error: BaseException, event: Event = "message") -> None:
+    """Count a request that ended with this error; on an open socket, a message, or the `event` that it would have become."""
+    entry = entries.current()
+    if entry.on_socket:
+        entry = entry.part(event, route)
+        _fail(entry, route, error)
+        entries.tell(entry)
+    else:
+        _fail(entry, route, error)
+
+
+def _fail(entry: Entry, route: str, error: BaseException) -> None:
+    end(entry, route, outcome(error))
+    entry.gone = isinstance(error, _GONE)
+    if not isinstance(error, _LEFT):
+        entry.status = entry.status or _status(error)
+        if _status(error) in _REFUSED:
+            refusals.labels(route, entry.outcome).inc()
+
+
+def _status(error: BaseException) -> int:
+    return error.status_code if isinstance(error, HTTPException) else refusal(error).status
+
+
+def end(entry: Entry, route: str, how: str) -> None:
+    """Count a request that has ended so."""
+    entry.route, entry.outcome = route, how
+    entry.code = None if how in {"ok", "cancelled"} else how
+    requests.labels(route, how).inc()
 
 
 @contextmanager
 def counted(route: str) -> Iterator[None]:
     """Count one request: ok, or by the error that it ends with."""
+    entry = entries.current()
     try:
         yield
     except BaseException as error:
-        refused(route, error)
+        _fail(entry, route, error)
         raise
-    requests.labels(route, "ok").inc()
+    end(entry, route, "ok")
+
+
+@contextmanager
+def part(event: Event, route: str) -> Iterator[Entry]:
+    """One utterance or answer of a socket, counted and told by itself."""
+    entry = entries.current().part(event, route)
+    try:
+        with work.around(entry), counted(route):
+            yield entry
+    finally:
+        entries.tell(entry)
+
+
+@contextmanager
+def heard(event: Event, route: str) -> Iterator[Entry]:
+    """What a socket does that is no request by itself: it is told, and not counted."""
+    entry = entries.current().part(event, route)
+    entry.outcome = "ok"
+    try:
+        with work.around(entry):
+            yield entry
+    except BaseException as error:
+        entry.outcome, entry.gone = outcome(error), isinstance(error, _GONE)
+        raise
+    finally:
+        entries.tell(entry)
+
+
+@contextmanager
+def socket(route: str) -> Iterator[None]:
+    """A socket is open."""
+    entries.current().route = route
+    sockets.labels(route).inc()
+    open_sockets[route] += 1
+    try:
+        yield
+    finally:
+        open_sockets[route] -= 1
 
 
 class CountedRoute(APIRoute):
@@ -121,26 +201,28 @@ class CountedRoute(APIRoute):
                 refused(self.path, error)
                 raise
             if not isinstance(response, Stream):
-                requests.labels(self.path, "ok").inc()
+                end(entries.current(), self.path, "ok")
             return response
 
         return counting
 
 
 @contextmanager
-def text(route: str) -> Iterator[TextTimeline]:
+def text(route: str, timeline: TextTimeline | None = None) -> Iterator[TextTimeline]:
     """Count one text request by what was sent or the error that it ends with and, where it streamed, its TTFT and ITL."""
-    timeline = TextTimeline()
+    timeline, entry = timeline or TextTimeline(), entries.current()
     try:
         yield timeline
     except BaseException as error:
-        refused(route, error)
+        _fail(entry, route, error)
         raise
     else:
-        requests.labels(route, timeline.outcome()).inc()
+        end(entry, route, timeline.outcome())
+        entry.gone = entry.outcome == "cancelled"
     finally:
         if timeline.items:
-            ttft.labels(route).observe(timeline.first - timeline.began)
+            entry.first_token, entry.ttft = timeline.first, timeline.first - timeline.began
+            ttft.labels(route).observe(entry.ttft)
         if timeline.items > 1:
             itl.labels(route).observe((timeline.last - timeline.first) / (timeline.items - 1))
 
@@ -154,76 +236,35 @@ class SpokenTimeline(Timeline):
 @contextmanager
 def speech(route: str, began: float | None = None) -> Iterator[SpokenTimeline]:
     """Observe one utterance: its TTFA, from `began` if somebody waits for it since then, and its seconds of audio."""
-    timeline = SpokenTimeline() if began is None else SpokenTimeline(began=began)
+    timeline, entry = SpokenTimeline() if began is None else SpokenTimeline(began=began), entries.current()
     try:
         yield timeline
     finally:
+        entry.audio_seconds += timeline.seconds
         audio_seconds.labels(route).inc(timeline.seconds)
         if timeline.items:
-            ttfa.labels(route).observe(timeline.first - timeline.began)
+            entry.first_audio, entry.ttfa = timeline.first, timeline.first - timeline.began
+            ttfa.labels(route).observe(entry.ttfa)
 
 
-class MeasuredEngine:
-    """A speech engine whose RTF is observed, sentence by sentence.
-
-    The sentences inside it share its time, and each is charged its share: many at once do not make the engine look slow.
-    """
-
-    def __init__(self, engine: Synthesizer, clock: Callable[[], float] = perf_counter) -> None:
-        self._engine = engine
-        self._clock = clock
-        self._inside = 0
-        self._work = 0.0
-        self._at = clock()
-
-    @property
-    def concurrency(self) -> int:
-        return self._engine.concurrency
-
-    async def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
-        began, seconds = self._enter(1), 0.0
-        try:
-            async with aclosing(self._engine.synthesize(job)) as made:
-                async for audio in made:
-                    seconds += audio.seconds
-                    yield audio
-        finally:
-            work = self._enter(-1) - began
-        if seconds:
-            rtf.observe(work / seconds)
-
-    def _enter(self, jobs: int) -> float:
-        """Seconds of work up to now for a job that has been inside from the first moment. Then so many more (or less) are inside."""
-        now = self._clock()
-        self._work += (now - self._at) / max(self._inside, 1)
-        self._at = now
-        self._inside += jobs
-        return self._work
+def hear(route: str, seconds: float) -> None:
+    """So much audio was written down."""
+    entries.current().heard_seconds += seconds
+    heard_seconds.labels(route).inc(seconds)
 
 
-class EngineGauges(Collector):
-    """What the engines are doing at the moment of the scrape."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        ready = GaugeMetricFamily("fireside_engine_ready", "1 when the engine is loaded, warm and alive", labels=["engine"])
-        running = GaugeMetricFamily(
-            "fireside_running", "Requests (text), sentences (speech) or recordings (listening) in the engine", labels=["engine"]
-        )
-        waiting = GaugeMetricFamily(
-            "fireside_waiting", "Requests (text), sentences (speech) or recordings (listening) that wait for it", labels=["engine"]
-        )
-        for kind, is_ready, load in self.runtime.loads():
-            ready.add_metric([kind], float(is_ready))
-            running.add_metric([kind], load.running)
-            waiting.add_metric([kind], load.waiting)
-        yield from (ready, running, waiting)
+def read(entry: Entry) -> None:
+    """What is known only at the end of a request."""
+    for engine, stage in entry.stages.items():
+        queued.labels(engine).observe(max(0.0, stage.begun - stage.asked))
+    for direction, count in (("input", entry.prompt_tokens), ("output", entry.completion_tokens)):
+        if count:
+            tokens.labels(direction, entry.model, entry.key).inc(count)
+    if entry.on_socket or entry.event == "transcript":
+        return
+    key_requests.labels(entry.key, entry.outcome).inc()
+    if entry.event != "message":
+        durations.labels(entry.route).observe(entry.seconds)
 
 
-def gauges(runtime: Runtime) -> str:
-    """The gauges in Prometheus' text format, read now: BentoML's multi-process metrics only know what was set before."""
-    registry = CollectorRegistry()
-    registry.register(EngineGauges(runtime))
-    return generate_latest(registry).decode()
+entries.readers.append(read)

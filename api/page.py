@@ -11,6 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api import metrics
+
+ROUTE = "/web"
+"""What metrics call the page, with all its files."""
 WEB = Path(__file__).parent.parent / "web"
 # What is not among these, such as the vendored libraries' versions, is not served.
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -51,6 +55,10 @@ class File:
         return cls(body, f"{TYPES[path.suffix]}; charset=utf-8", f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
     async def __call__(self, request: Request) -> Response:
+        with metrics.counted(ROUTE):
+            return self._answer(request)
+
+    def _answer(self, request: Request) -> Response:
         headers = {**HEADERS, "ETag": self.etag}
         if self.etag in _tags(request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=headers)

@@ -6,6 +6,7 @@ import re
 from typing import Any
 from uuid import uuid4
 
+from api import entries
 from models.base import ASGIApp, Receive, Scope, Send
 
 _HEADER = b"x-request-id"
@@ -18,8 +19,18 @@ def request_id(scope: Scope) -> str:
     return str(scope["fireside.request_id"])
 
 
+_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+# With every answer: no browser guesses its kind, frames it, hands it to pages from elsewhere, or tells them where it was.
+SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
 class RequestIds:
-    """ASGI middleware: settles the id, hands it on as a header to apps within, and returns it to the client."""
+    """ASGI middleware: settles the id, hands it on as a header to apps within, and returns it to the client, with SECURITY."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -31,12 +42,17 @@ class RequestIds:
         headers = [pair for pair in scope["headers"] if pair[0] != _HEADER]
         sent = next((value for name, value in scope["headers"] if name == _HEADER), b"")
         name = sent if _FIT.fullmatch(sent) else uuid4().hex.encode()
-        scope = {**scope, "headers": [*headers, (_HEADER, name)], "fireside.request_id": name.decode()}
+        entry = entries.current()
+        entry.request_id = name.decode()
+        scope = {**scope, "headers": [*headers, (_HEADER, name)], "fireside.request_id": entry.request_id}
 
         async def tagged(message: Any) -> None:
-            if message["type"] in {"http.response.start", "websocket.accept"}:
+            if message["type"] in _STARTS:
+                entry.status = message.get("status", 101)
                 kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _HEADER]
-                message = {**message, "headers": [*kept, (_HEADER, name)]}
+                named = {pair[0].lower() for pair in kept}
+                added = [pair for pair in SECURITY if pair[0] not in named]
+                message = {**message, "headers": [*kept, *added, (_HEADER, name)]}
             await send(message)
 
         await self.app(scope, receive, tagged)

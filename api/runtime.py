@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, suppress
 from typing import Any
 
+from api.chat_stream import Delta, chat
 from api.ending import Ending
-from api.metrics import MeasuredEngine
-from models.base import ListeningEngine, Load, SpeechEngine, TextEngine
-from models.errors import EngineFailed, NotReady
+from api.machine import Machine
+from api.measured_engine import MeasuredEngine
+from api.queue import Queue
+from models.base import Heard, ListeningEngine, ListeningJob, Load, SpeechEngine, TextEngine
+from models.errors import EngineFailed, NotReady, Overloaded
 from models.host import EngineHost
 from settings import Settings
 from voice.catalog import Catalog
@@ -35,7 +38,10 @@ class Runtime:
         self.text = text
         self.speech = speech
         self.listening = listening
-        self.scheduler = Scheduler(MeasuredEngine(speech.engine), max_waiting=settings.speech.max_waiting) if speech else None
+        waiting = (settings.speech.max_waiting, settings.speech.queue_timeout)
+        self.scheduler = Scheduler(MeasuredEngine(speech.engine), *waiting) if speech else None
+        self.text_queue = Queue(settings.text.max_running, settings.text.max_waiting, settings.text.queue_timeout, "requests for text")
+        self.machine = Machine()
         self._ending: Ending | None = None
         self._naming: asyncio.Task[None] | None = None
 
@@ -76,7 +82,8 @@ class Runtime:
     def loads(self) -> Iterator[tuple[str, bool, Load]]:
         """Each engine, whether it is ready, and what is running in and waiting for it."""
         if self.text:
-            yield "text", self.text.ready(), self.text.engine.load()
+            load = self.text.engine.load()
+            yield "text", self.text.ready(), Load(load.running, load.waiting + self.text_queue.waiting)
         if self.speech and self.scheduler:
             yield "speech", self.speech.ready(), self.scheduler.load()
         if self.listening:
@@ -86,6 +93,26 @@ class Runtime:
         if self.text is None:
             raise NotReady("this server has no text engine: text.engine is none in its configuration", retry_after=3600)
         return self.text.require()
+
+    async def chat(self, body: dict[str, Any], request_id: str, priority: int) -> AsyncGenerator[Delta, None]:
+        """The deltas of an answer to a chat completion request, once it is its turn."""
+        async with self.text_queue.turn(priority), aclosing(chat(self.require_text(), body, request_id)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def transcribe(self, job: ListeningJob) -> AsyncGenerator[Heard, None]:
+        """What is heard of a recording. Raises Overloaded where nothing of it is within listening.queue_timeout."""
+        patience = self.settings.listening.queue_timeout
+        async with aclosing(self.require_listening().transcribe(job)) as items:
+            try:
+                async with asyncio.timeout(patience):
+                    first = await anext(items, None)
+            except TimeoutError:
+                raise Overloaded(f"nothing of it was understood within {patience:g} s: try again later.", retry_after=10) from None
+            if first is not None:
+                yield first
+            async for item in items:
+                yield item
 
     def require_speech(self) -> tuple[Catalog, Scheduler]:
         if self.speech is None or self.scheduler is None:

@@ -12,8 +12,9 @@ import orjson
 from starlette.websockets import WebSocket
 
 from api import errors, metrics
+from api.accounts import entering
 from api.runtime import Runtime
-from api.streaming import GONE, Cancelled, cancel
+from api.streaming import GONE, Cancelled, Disconnected, cancel
 from models.errors import FiresideError, NotReady, Overloaded
 
 MAX_WAITING = 32
@@ -63,6 +64,10 @@ class Session(ABC, Generic[J]):
 
     async def run(self) -> None:
         """Until the client leaves; then nothing of it is left."""
+        with metrics.socket(self.route):
+            await self._run()
+
+    async def _run(self) -> None:
         await self.socket.accept()
         try:
             self.runtime.require_speech()
@@ -115,7 +120,7 @@ class Session(ABC, Generic[J]):
         finally:
             await cancel(*tasks)
             for _ in range(self._waiting.qsize()):
-                metrics.refused(self.route, Cancelled())
+                metrics.refused(self.route, Disconnected(), "utterance")
         for task in done:
             task.result()
 
@@ -144,7 +149,7 @@ class Session(ABC, Generic[J]):
         while True:
             job, cancelled, failure = await self._waiting.get(), False, None
             try:
-                with metrics.counted(self.route):
+                with metrics.part("utterance", self.route), entering(self.socket.scope):
                     await self._speak_unless_cancelled(job)
             except Cancelled:
                 cancelled = True

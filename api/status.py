@@ -2,54 +2,59 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
 from fastapi import APIRouter
 
+from api import metrics, release
 from api.metrics import CountedRoute
 from api.runtime import Runtime
-from models import devices
 from models.base import Load
+from models.host import Failure
 
 
 def router(runtime: Runtime) -> APIRouter:
     routes = APIRouter(route_class=CountedRoute)
-    machine = Machine()
 
     @routes.get("/v1/status")
     async def status() -> dict[str, Any]:
-        return {"ready": runtime.ready(), "engines": _engines(runtime), "machine": await machine.read()}
+        return {
+            "ready": runtime.ready(),
+            "version": release.VERSION,
+            "uptime": round(release.uptime(), 1),
+            "engines": _engines(runtime),
+            "sockets": {route: count for route, count in metrics.open_sockets.items() if count},
+            "machine": await runtime.machine.read(),
+        }
 
     return routes
 
 
 def _engines(runtime: Runtime) -> dict[str, dict[str, Any]]:
     loads = {kind: load for kind, _, load in runtime.loads()}
-    return {kind: _engine(kind, host, loads.get(kind, Load())) for kind, host in runtime.hosts()}
+    limits = _limits(runtime)
+    return {kind: _engine(kind, host, loads.get(kind, Load())) | {"limits": limits[kind]} for kind, host in runtime.hosts()}
 
 
 def _engine(kind: str, host: Any, load: Load) -> dict[str, Any]:
     state = {"state": host.status.state, "detail": host.status.detail, "seconds": round(monotonic() - host.status.since, 1)}
-    return {"kind": kind, "name": host.engine.name, **state, "running": load.running, "waiting": load.waiting}
+    life = {"restarts": host.restarted, "last_failure": _failure(host.failure)}
+    return {"kind": kind, "name": host.engine.name, **state, "running": load.running, "waiting": load.waiting, **life}
 
 
-@dataclass
-class Machine:
-    """Memory in bytes, read at most once a second however many ask, and off the event loop: a driver may take its time."""
-
-    reading: dict[str, Any] = field(default_factory=dict)
-    at: float = -1.0
-
-    async def read(self) -> dict[str, Any]:
-        if not self.reading or monotonic() - self.at >= 1:
-            self.at = monotonic()
-            self.reading = await asyncio.to_thread(_machine)
-        return self.reading
+def _failure(failure: Failure | None) -> dict[str, Any] | None:
+    return None if failure is None else {"why": failure.why, "seconds_ago": round(monotonic() - failure.at, 1)}
 
 
-def _machine() -> dict[str, Any]:
-    gpus = [{"name": gpu.name, "used": gpu.total - gpu.free, "total": gpu.total} for gpu in devices.gpus()]
-    return {"memory": {"used": devices.resident(), "total": devices.ram()}, "gpus": gpus}
+_TEXT_LIMITS = frozenset({"max_model_len", "max_num_queued_reqs", "max_num_seqs"})
+
+
+def _limits(runtime: Runtime) -> dict[str, dict[str, Any]]:
+    """What of each engine may run and wait; vLLM has its own."""
+    speech, listening = runtime.settings.speech, runtime.settings.listening
+    return {
+        "text": {name: value for name, value in runtime.settings.text.args.items() if name in _TEXT_LIMITS},
+        "speech": {"running": speech.concurrency, "waiting": speech.max_waiting, "max_chars": speech.max_chars},
+        "listening": {"waiting": listening.max_waiting, "max_seconds": listening.max_seconds, "max_bytes": listening.max_bytes},
+    }

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import MutableMapping
+from contextlib import AsyncExitStack
 from typing import Any
 
-from api import errors, metrics
+from api import entries, errors, metrics
+from api.accounts import priority
+from api.patience import Patience
 from api.runtime import Runtime
+from api.streaming import Disconnected, answer_nobody, unless_gone
 from models.base import Receive, Scope, Send
-from models.errors import NotReady
+from models.errors import EngineTimeout, FiresideError, NotReady, Overloaded
+
+ASGIMessage = MutableMapping[str, Any]
 
 _ERROR_EVENT = b'data: {"error"'
 
@@ -35,6 +43,11 @@ ROUTES = (
 )
 
 
+# Not work for the model itself: these go past the queue.
+_QUICK = {route for route in ROUTES if route.endswith(("/render", "/cancel", "{response_id}", "tokens", "tokenize", "version", "/load"))}
+_MESSAGES = "/v1/messages"
+
+
 class TextGateway:
     """An ASGI app for one route. On its hot path it adds one function call and one clock reading per chunk."""
 
@@ -43,14 +56,62 @@ class TextGateway:
         self.route = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        timeline = metrics.TextTimeline()
         try:
-            engine = self.runtime.require_text()
-        except NotReady as error:
-            metrics.refused(self.route, error)
-            await errors.response(error)(scope, receive, send)
-            return
-        with metrics.text(self.route) as timeline:
-            await engine.app(scope, receive, _watched(send, timeline))
+            with metrics.text(self.route, timeline):
+                entries.current().model = self.runtime.require_text().name
+                await self._answer(scope, receive, send, timeline)
+        except Disconnected:
+            await answer_nobody(send)
+        except (NotReady, Overloaded, EngineTimeout) as error:
+            if timeline.items:
+                await self._end(error, send)
+            else:
+                await errors.response(error)(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, timeline: metrics.TextTimeline) -> None:
+        async with AsyncExitStack() as held:
+            if self.route not in _QUICK:
+                receive = await self._turn(held, priority(scope), receive)
+            app = self.runtime.require_text().app
+            with Patience(timeline, self.runtime.settings.limits) as patience:
+                await patience.over(app(scope, receive, _watched(send, timeline)))
+
+    async def _turn(self, held: AsyncExitStack, wanted: int, receive: Receive) -> Receive:
+        """Wait for it, unless the client leaves. Returns what gives its body on."""
+        queue = self.runtime.text_queue
+        turn = held.enter_async_context(queue.turn(wanted))
+        if queue.free:
+            await turn
+            return receive
+        messages = await messages_of(receive)
+        await unless_gone(turn, receive)
+        return again(messages, receive)
+
+    async def _end(self, error: FiresideError, send: Send) -> None:
+        """In the midst of a stream."""
+        told = json.dumps({"type": "error", **errors.body(error)}) if self.route == _MESSAGES else errors.text(error)
+        event = f"event: error\ndata: {told}\n\n" if self.route == _MESSAGES else f"data: {told}\n\ndata: [DONE]\n\n"
+        await send({"type": "http.response.body", "body": event.encode(), "more_body": False})
+
+
+async def messages_of(receive: Receive) -> list[ASGIMessage]:
+    """All of the request's body; or up to where its client left."""
+    messages = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+    return messages
+
+
+def again(messages: list[ASGIMessage], receive: Receive) -> Receive:
+    rest = iter(messages)
+
+    async def again() -> ASGIMessage:
+        for message in rest:
+            return message
+        return await receive()
+
+    return again
 
 
 def _watched(send: Send, timeline: metrics.TextTimeline) -> Send:
@@ -65,6 +126,8 @@ def _watched(send: Send, timeline: metrics.TextTimeline) -> Send:
                 timeline.failed = True
         else:
             timeline.finished = True
+        timeline.sending = True
         await send(message)
+        timeline.sending = False
 
     return watched

@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from api import errors, metrics
+from api import entries, errors, metrics
+from api.accounts import priority
 from api.places import Places
 from api.requests import request_id
 from api.runtime import Runtime
@@ -77,7 +78,7 @@ def router(runtime: Runtime) -> APIRouter:
 
 def _endpoint(runtime: Runtime, places: Places, route: str, task: Task) -> Any:
     async def endpoint(request: Request) -> Response:
-        runtime.require_listening()
+        entries.current().model = runtime.require_listening().model
         with places.taking():
             wanted, samples = await _taken(runtime, request)
         job = _job(wanted, samples, task, request.scope)
@@ -85,7 +86,7 @@ def _endpoint(runtime: Runtime, places: Places, route: str, task: Task) -> Any:
             return Stream(_framed(_events(runtime, places, route, job)), media_type="text/event-stream", headers=AS_IT_COMES)
         with places.taking():
             heard = await unless_gone(hear(runtime, job), request.receive)
-        metrics.heard_seconds.labels(route).inc(heard.seconds)
+        metrics.hear(route, heard.seconds)
         return _answer(wanted, heard)
 
     return endpoint
@@ -151,6 +152,7 @@ def _job(wanted: Wanted, samples: NDArray[np.float32], task: Task, scope: Scope)
         prompt=wanted.prompt,
         temperature=wanted.temperature or None,
         words=wanted.words,
+        priority=priority(scope),
     )
 
 
@@ -178,7 +180,7 @@ class Heard:
 
 async def hear(runtime: Runtime, job: ListeningJob) -> Heard:
     heard = Heard(len(job.samples) / LISTENING_RATE, job.task)
-    async with aclosing(runtime.require_listening().transcribe(job)) as items:
+    async with aclosing(runtime.transcribe(job)) as items:
         async for item in items:
             heard.add(item)
     return heard
@@ -189,12 +191,12 @@ async def _events(runtime: Runtime, places: Places, route: str, job: ListeningJo
     heard, begun, text = Heard(len(job.samples) / LISTENING_RATE, job.task), False, ""
     try:
         with metrics.counted(route), places.taking():
-            async with aclosing(runtime.require_listening().transcribe(job)) as items:
+            async with aclosing(runtime.transcribe(job)) as items:
                 async for item in items:
                     if delta := heard.add(item):
                         begun, text = True, text + delta
                         yield {"type": "transcript.text.delta", "delta": delta}
-            metrics.heard_seconds.labels(route).inc(heard.seconds)
+            metrics.hear(route, heard.seconds)
             yield {"type": "transcript.text.done", "text": text, "usage": _tokens(heard)}
     except Exception as error:
         if not begun:

@@ -9,6 +9,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api import entries
+from api.accounts import priority
+from api.contents import noted
 from api.metrics import SpokenTimeline
 from api.requests import request_id
 from api.runtime import Runtime
@@ -88,6 +91,10 @@ async def utter(
 ) -> AsyncGenerator[SpeechEvent, None]:
     """Speak `text` for the request of `scope`. If it came whole, as `param`, it must have something to say: InvalidInput at its end."""
     _, scheduler = runtime.require_speech()
+    entry = entries.current()
+    entry.voice, entry.model = voice.id, entry.model or voice.model
+    if runtime.settings.logs.contents and entry.event != "request":
+        text = noted(entry, text)
     events = speak(
         text,
         # Clients choose request ids, and two may choose the same: the number keeps their audio apart.
@@ -102,6 +109,7 @@ async def utter(
         # Text that is still being written has its next clause only later: why wait for it.
         clause_first=not isinstance(text, str) or _begins_long(text, delivery.language or voice.language),
         words=words,
+        priority=priority(scope),
     )
     async with aclosing(events):
         async for event in events:

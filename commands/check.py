@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import ipaddress
 import socket
 from collections.abc import Iterator
 
@@ -15,7 +16,7 @@ from commands.options import Profile
 from models import devices
 from models.errors import FiresideError, SettingsError
 from models.memory import gib, vllm_share
-from settings import Settings, Text, load, masked
+from settings import Settings, Text, keys_file, load, masked
 
 
 def check(profile: Profile = None) -> None:
@@ -73,6 +74,8 @@ def faults(settings: Settings, gpus: tuple[devices.GPU, ...], states: tuple[weig
     yield from _engine_faults(settings, bool(gpus))
     if settings.text.engine == "vllm" and gpus:
         yield from _memory_faults(settings, gpus[0])
+    if fault := openness_fault(settings):
+        yield fault
     if fault := port_fault(settings.server.host, settings.server.port):
         yield fault
 
@@ -123,6 +126,17 @@ def _memory_faults(settings: Settings, gpu: devices.GPU) -> Iterator[str]:
         vllm_share(gpu.free, gpu.total, settings.memory.margin_gib, settings.text.args)
     except FiresideError as error:
         yield str(error)
+
+
+def openness_fault(settings: Settings) -> str:
+    """Whoever reaches the port could use all of the server."""
+    host = settings.server.host
+    if settings.access.open or ipaddress.ip_address(host).is_loopback or keys_file.all_of(settings):
+        return ""
+    return (
+        f"server.host is {host}, which others reach, and there are no API keys: make one with `fireside keys add NAME`, or let all in "
+        "with access.open (FIRESIDE_ACCESS__OPEN=true)"
+    )
 
 
 def port_fault(host: str, port: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +13,14 @@ import typer
 
 import settings as configuration
 from commands import weights
-from commands.check import port_fault
+from commands.check import openness_fault, port_fault
 from commands.options import Profile
 from models.errors import SettingsError, WeightsError
+from models.quiet import quiet
 from models.store import is_path
 from settings import Settings, load, profile_path
 
+MOST_FILES = 65536
 ROOT = Path(configuration.__file__).resolve().parent.parent
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: server.host]")]
@@ -27,10 +30,10 @@ Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen
 def serve(profile: Profile = None, host: Host = None, port: Port = None) -> None:
     """Serve the profile. Ends as BentoML does: it takes this process over."""
     _choose(profile, host, port)
-    from models.loader import quiet  # brings the engines' modules, which no other command needs
-
     settings = load()
     _refuse_missing(settings)
+    if fault := openness_fault(settings):
+        raise SettingsError(fault)
     if fault := port_fault(settings.server.host, settings.server.port):
         raise SettingsError(fault)  # BentoML says it in a traceback, after seconds
     quiet()
@@ -40,9 +43,18 @@ def serve(profile: Profile = None, host: Host = None, port: Port = None) -> None
         os.environ["BENTOML_CONTAINERIZED"] = "true"
     # BentoML empties its metrics folder at each start: two servers must not share one.
     os.environ.setdefault("BENTOML_HOME", str(settings.root / "bentoml" / str(settings.server.port)))
+    _allow_many_connections()
     command = serve_command(settings)
     sys.stdout.flush()
     os.execv(command[0], command)
+
+
+def _allow_many_connections() -> None:
+    """Each is an open file, of which shells allow their children 1024; processes may allow themselves more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def serve_command(settings: Settings) -> list[str]:

@@ -97,6 +97,8 @@ class SpeechJob:
     """One of the voice's languages; "" is its own."""
     plays_at: float | None = None
     """When its owner will have played all before it, by time.monotonic(), which a machine's processes share; None: it hears nothing yet."""
+    priority: int = 0
+    """So many seconds earlier than it did its client counts as having asked: so it goes before others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,8 @@ class ListeningJob:
     """Tell when each word is heard."""
     urgent: bool = False
     """Somebody waits in a conversation: it goes before files."""
+    priority: int = 0
+    """Of both kinds those with a higher one go first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,10 @@ FiresideError
 ├── SettingsError          the configuration cannot be used
 ├── WeightsError           a model's files are missing or broken
 │   └── TermsNotAgreed     they are there, and the configuration does not agree to their terms
+├── Unauthorized           no API key, or one that is none
+├── Forbidden              the key, the host or the origin opens no such thing
+├── RateLimited            the key's limit is reached: wait
+├── TooSlow                the request did not come in time
 ├── InvalidInput           the client's fault: what was expected, what came, what to do
 │   ├── ContextTooLong
 │   ├── TooLarge
@@ -35,6 +39,26 @@ class WeightsError(FiresideError):
 
 
 class TermsNotAgreed(WeightsError):
+    pass
+
+
+class Unauthorized(FiresideError):
+    pass
+
+
+class Forbidden(FiresideError):
+    pass
+
+
+class RateLimited(FiresideError):
+    """`retry_after` in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TooSlow(FiresideError):
     pass
 
 

@@ -32,6 +32,14 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an engine died or did not load, and when by the clock."""
+
+    why: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Restarts:
     """How often a dead engine is loaded again: more than `limit` deaths within `window` seconds, and it is left failed."""
 
@@ -80,6 +88,10 @@ class EngineHost(Generic[E]):
         self._clock = clock
         self._sleep = sleep
         self._deaths: deque[float] = deque()
+        self.restarted = 0
+        """Times it was loaded again."""
+        self.failure: Failure | None = None
+        """The last one."""
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Lock()
         self._draining = False
@@ -149,6 +161,7 @@ class EngineHost(Generic[E]):
         try:
             while (delay := await self._life()) is not None:
                 await self._sleep(delay)
+                self.restarted += 1
                 self._set("loading", "loading again")
         except Exception as error:  # the host must not vanish: readiness would stay what it was
             log.exception("%s: the engine failed in a way its contract does not know", self.engine.name)
@@ -165,6 +178,7 @@ class EngineHost(Generic[E]):
         self._set("ready", "ready")
         why = await self.engine.died()
         log.error("%s died: %s", self.engine.name, why)
+        self.failure = Failure(why, self._clock())
         return await self._after_death(why)
 
     async def _load(self) -> None:
@@ -176,6 +190,7 @@ class EngineHost(Generic[E]):
 
     async def _after_failed_load(self, error: FiresideError) -> float | None:
         log.error("%s did not load: %s", self.engine.name, error)
+        self.failure = Failure(str(error), self._clock())
         # What never worked needs a person. What did work may work again, with the same settings too: memory that is not free yet.
         if not self._draining and (not self._was_ready or isinstance(error, WeightsError)):
             await self._give_up(str(error))

@@ -46,6 +46,12 @@ class Text(Part):
     """Environment for vLLM, e.g. VLLM_CPU_KVCACHE_SPACE. Set before vLLM is imported; what the process already has wins."""
     on_death: Literal["restart", "exit"] = "restart"
     """When the engine process dies: load it again, or exit non-zero so that an orchestrator does."""
+    max_running: int = Field(256, ge=1)
+    """Requests in the engine at once, some of which it may make wait itself; more wait before it, by their keys' priorities."""
+    max_waiting: int = Field(512, ge=0)
+    """Requests that may wait before it; more are refused with 503."""
+    queue_timeout: float = Field(60, gt=0)
+    """Seconds that one may wait there; then it is refused with 503."""
     shutdown_timeout: float = Field(30, ge=0)
     """Seconds that running generations get to finish after SIGTERM, at most server.drain_timeout; 0 ends them at once."""
     mock: MockText = MockText()
@@ -84,6 +90,8 @@ class Speech(Part):
     """Longest text of one /v1/audio/speech request, /ws message, or utterance of /v1/audio/speech/stream, in characters."""
     max_waiting: int = Field(256, ge=1)
     """Requests that may wait for the speech engine; more are refused with 503."""
+    queue_timeout: float = Field(30, gt=0)
+    """Seconds that a request may wait for its first sentence to be begun; then it is refused with 503."""
     lookahead: int = Field(3, ge=1)
     """Sentences of one request that are made ahead of the one its client is receiving."""
     start_timeout: float = Field(300, gt=0)
@@ -132,6 +140,8 @@ class Listening(Part):
     """Largest body of one request, in bytes."""
     max_waiting: int = Field(32, ge=1)
     """Recordings that may be decoded, wait and be transcribed at a time; more are refused with 503."""
+    queue_timeout: float = Field(120, gt=0)
+    """Seconds that a recording may wait until the first of it is understood; then it is refused with 503."""
     start_timeout: float = Field(300, gt=0)
     """Seconds the worker has to load and warm up."""
     mock: MockListening = MockListening()

@@ -6,9 +6,12 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from settings.access import Access
 from settings.engines import Listening, Speech, Text
+from settings.limits import Limits
 from settings.origins import Origin
 from settings.part import Part
+from settings.seeing import Logs, Traces
 from settings.server import Server
 
 
@@ -43,6 +46,10 @@ class Settings(Part):
     """The one folder for weights, caches and state."""
     server: Server = Server()
     """The listening side."""
+    access: Access = Access()
+    """Who is let in: API keys, and what web pages may do. Without keys the server is for this machine alone."""
+    limits: Limits = Limits()
+    """What one client may take of the server."""
     text: Text = Text()
     """The language model."""
     speech: Speech = Speech()
@@ -53,6 +60,10 @@ class Settings(Part):
     """Names that clients have built in, and what they stand for here. A list or table that you give takes the default's place."""
     memory: Memory = Memory()
     """How the GPU is shared: speech and listening load first, and text gets what is then free less the margin."""
+    logs: Logs = Logs()
+    """What is written to the standard output."""
+    traces: Traces = Traces()
+    """Where the time of a request went, for a collector of OpenTelemetry's."""
     weights: dict[str, Origin] = Field(default_factory=dict)
     """Where `fireside models pull` and `make serve` get each named model."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
+from typing import Any
 
 import httpx
 
@@ -55,6 +57,17 @@ class Server:
             assert time.monotonic() < deadline, f"{name} is {found} and was never {value}:\n{self.tail()}"
             time.sleep(0.02)
 
+    def lines(self, request_id: str, last: str = "request") -> list[dict[str, Any]]:
+        """What was logged of a request, once its `last` line is there. Not every library writes JSON."""
+        deadline = time.monotonic() + 20
+        while True:
+            logged = [json.loads(line) for line in self.log.read_text(errors="replace").splitlines() if line.startswith('{"time"')]
+            found = [line for line in logged if line.get("request_id") == request_id and line["logger"] == "fireside.access"]
+            if any(line["message"] == last for line in found):
+                return found
+            assert time.monotonic() < deadline, f"{request_id} has no line {last}:\n{self.tail()}"
+            time.sleep(0.02)
+
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-6000:]
 
@@ -79,7 +92,7 @@ FIRESIDE = ("cli", "serve")
 
 @contextmanager
 def serve(
-    profile: str, *, by: tuple[str, ...] = BENTOML, port: int = 0, ready_within: float = 30, wait: str = "/readyz", **environment: str
+    profile: str, *, by: tuple[str, ...] = BENTOML, port: int = 0, ready_within: float = 90, wait: str = "/readyz", **environment: str
 ) -> Iterator[Server]:
     """`environment` is added to the process's, e.g. FIRESIDE_TEXT__MOCK__TTFT="0.1"."""
     port = port or free_port()

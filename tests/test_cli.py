@@ -204,7 +204,7 @@ def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_pa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "voices" / "ann").mkdir(parents=True)
     models = ["voices/ann", "voices/bob", "joe", "tts_models/en/vctk/vits"]
-    mine = profile(tmp_path, text={"engine": "none"}, speech={"models": models}, home="./weights")
+    mine = profile(tmp_path, text={"engine": "none"}, speech={"models": models}, home="./weights", access={"open": True})
     result = CliRunner().invoke(app, ["serve", "-p", "mine.yaml", "--host", "0.0.0.0", "--port", "4321"])
     assert result.exit_code == 0, result.output
     ((python, *command),) = handed

@@ -1,12 +1,15 @@
-"""examples/realtime.html as a reader opens it: a file in a browser, whose microphone hears a recording."""
+"""examples/realtime.html as a reader opens it, from a server of files on this machine; the browser's microphone hears a recording."""
 
 from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +40,19 @@ def opened(playwright: Any, folder: Path, url: str, *heard: Any, allows: bool = 
     write(folder / "heard.wav", np.concatenate([silence(1), *heard, silence(60)]))
     with browsing(playwright, folder / "heard.wav", allows) as browser, tab(browser) as page:
         found = page, Events(page), Loudspeaker(page)
-        page.goto(f"{(ROOT / 'examples' / 'realtime.html').as_uri()}?url={url}")
-        page.get_by_role("button", name="Talk").click()
-        yield found
+        with files(ROOT / "examples") as home:
+            page.goto(f"{home}/realtime.html?url={url}")
+            page.get_by_role("button", name="Talk").click()
+            yield found
+
+
+@contextmanager
+def files(folder: Path) -> Iterator[str]:
+    """Their URL."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://localhost:{served.server_port}"
+        served.shutdown()
 
 
 def said(page: Page) -> Any:

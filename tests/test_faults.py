@@ -49,6 +49,9 @@ def test_a_dying_engine_ends_its_streams_with_an_error_and_comes_back(mortal: Se
     assert int(refused.headers["retry-after"]) > 0
     mortal.wait("/readyz", 200, 30)
     assert streamed(mortal, "live")[-1] == "data: [DONE]"
+    text = mortal.get("/v1/status").json()["engines"]["text"]
+    assert (text["restarts"], text["last_failure"]["why"]) == (1, "the mock engine crashed, as it was told to")
+    assert mortal.metric('fireside_engine_restarts_total{engine="text"}') == 1
 
 
 def test_generate_ends_with_an_error_event(mortal: Server) -> None:

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from api.metrics import MeasuredEngine
+from api.measured_engine import MeasuredEngine
 from models.base import Audio, SpeechJob
 from tests.servers import Server, serve
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import tomllib
 
 import pytest
+from websockets.asyncio.client import connect
 
-from api import status
+from api import machine as reading
 from models import devices
-from tests.servers import Server
+from tests.servers import ROOT, Server
 
 pytestmark = pytest.mark.anyio
 
@@ -19,13 +21,27 @@ def test_the_status_tells_what_runs_and_what_it_takes(server: Server) -> None:
     status = server.get("/v1/status").json()
     text = status["engines"]["text"]
     assert (text["kind"], text["name"], text["state"], text["running"], text["waiting"]) == ("text", "mock-text", "ready", 0, 0)
+    assert (text["restarts"], text["last_failure"], status["engines"]["speech"]["limits"]["waiting"]) == (0, None, 256)
+    assert status["uptime"] > 0
     assert 10 << 20 < status["machine"]["memory"]["used"] < status["machine"]["memory"]["total"]
+
+
+async def test_open_sockets_are_counted_by_their_routes(server: Server) -> None:
+    async with connect(server.url.replace("http", "ws") + "/ws"):
+        server.until('fireside_open_sockets{route="/ws"}', 1)
+        assert server.get("/v1/status").json()["sockets"] == {"/ws": 1}
+    server.until('fireside_open_sockets{route="/ws"}', 0)
+
+
+def test_the_version_is_that_of_the_package(server: Server) -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        assert server.get("/v1/status").json()["version"] == tomllib.load(file)["project"]["version"]
 
 
 async def test_however_many_ask_the_machine_is_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    monkeypatch.setattr(status, "_machine", lambda: {"read": read.append(1)})
-    machine = status.Machine()
+    monkeypatch.setattr(reading, "_machine", lambda: {"read": read.append(1)})
+    machine = reading.Machine()
     await machine.read()
     await asyncio.gather(*(machine.read() for _ in range(20)))
     assert len(read) == 1

@@ -69,7 +69,7 @@ class Owner:
 
     def due(self, ticket: Ticket) -> float:
         at = self.plays_at(ticket)
-        return ticket.arrived if at is None else at + PATIENCE
+        return (ticket.arrived if at is None else at + PATIENCE) - ticket.job.priority
 
     def plays_at(self, ticket: Ticket) -> float | None:
         """When all audio before it will have been played; None if it is the first that is heard."""
@@ -132,6 +132,15 @@ class Order:
         owner.tickets[job.index] = ticket = Ticket(job, self._clock(), next(self._numbers))
         return ticket
 
+    def waits(self, name: str) -> bool:
+        """This owner hears nothing yet, and nothing is being made for it."""
+        return self._owners[name].waits()
+
+    def retry_after(self) -> int:
+        """Seconds after which those who wait now should have been served."""
+        seconds = self._seconds_per_job * max(self.waiting, 1) / self.slots
+        return min(max(math.ceil(seconds), 1), LONGEST_RETRY)
+
     def start_next(self) -> Ticket | None:
         """The most urgent job, now running, with its `plays_at`; None if nothing is queued or all slots are taken."""
         if self.running >= self.slots:
@@ -172,8 +181,7 @@ class Order:
     def _refuse_if_full(self) -> None:
         waiting = sum(owner.waits() for owner in self._owners.values())
         if waiting >= self._max_waiting:
-            seconds = self._seconds_per_job * max(self.waiting, 1) / self.slots
-            retry = min(max(math.ceil(seconds), 1), LONGEST_RETRY)
+            retry = self.retry_after()
             raise Overloaded(f"{waiting} clients already wait for speech, which is the limit: try again in {retry} s", retry_after=retry)
 
     def _forget(self, name: str) -> None:

@@ -230,17 +230,19 @@ async def speak(
     language: str = "",
     clause_first: bool = False,
     words: bool = False,
+    priority: int = 0,
 ) -> AsyncGenerator[SpeechEvent, None]:
     """Speak a text, or one that is still being written. Sentences are delivered strictly in order; up to `lookahead` are made ahead.
 
     `normalize=False` gives the voice the text as it is. `language` is another one than the voice's own. `clause_first` lets the first
     fragment end at a comma, to be heard sooner. `words` tells when each written word is heard, if the engine tells it of spoken ones.
+    With a higher `priority` it goes before others.
     Closing it cancels everything it has submitted. Raises Overloaded before the first sentence that is to be heard; an EngineFailed names
     its sentence; what the source of the text raises comes after the sentences before it.
     """
 
     def make(line: _Line) -> AsyncGenerator[Audio, None]:
-        return scheduler.synthesize(SpeechJob(owner, line.index, line.spoken, voice.id, speed, seed, language))
+        return scheduler.synthesize(SpeechJob(owner, line.index, line.spoken, voice.id, speed, seed, language, priority=priority))
 
     def prepare(sentence: str) -> str:
         if normalize:

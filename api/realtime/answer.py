@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from api import errors, metrics
-from api.chat_stream import Delta, ToolDelta, chat
+from api.accounts import entering, priority
+from api.chat_stream import Delta, ToolDelta
 from api.realtime.input_audio import LAWS, RATES
 from api.realtime.items import Items
 from api.realtime.outbox import Outbox, new_id
@@ -79,7 +80,7 @@ class Answer:
 
     async def _run(self) -> None:
         try:
-            with metrics.counted(ROUTE):
+            with metrics.part("response", ROUTE), entering(self._around.scope):
                 await self._make()
         except Exception as error:
             self.cut(self._spoken.seconds if self._spoken else 0)
@@ -140,12 +141,13 @@ class Answer:
 
     async def _deltas(self) -> AsyncGenerator[Delta, None]:
         """If the conversation has become too long for the model, its beginning is left out, unless the session wants to be told."""
-        engine = self._around.runtime.require_text()
+        runtime = self._around.runtime
         messages = self._messages()
         while True:
             try:
-                body = self.plan.body(engine.name, messages)
-                async with aclosing(chat(engine, body, f"{request_id(self._around.scope)}.{self.id}")) as deltas:
+                body = self.plan.body(runtime.require_text().name, messages)
+                name = f"{request_id(self._around.scope)}.{self.id}"
+                async with aclosing(runtime.chat(body, name, priority(self._around.scope))) as deltas:
                     async for delta in deltas:
                         yield delta
                 return

@@ -41,6 +41,10 @@ class Connection(ABC):
 
     async def run(self) -> None:
         """Until the client leaves; then nothing of it is left."""
+        with metrics.socket(ROUTE):
+            await self._run()
+
+    async def _run(self) -> None:
         offered = self.socket.scope.get("subprotocols") or ()
         await self.socket.accept("realtime" if "realtime" in offered else None)
         try:

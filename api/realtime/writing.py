@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from api import metrics
+from api.realtime.answer import ROUTE
 from models.base import LISTENING_RATE, Language, ListeningEngine, ListeningJob
 
 
@@ -29,17 +31,23 @@ class Writing:
 
     async def _write(self, engine: ListeningEngine, job: ListeningJob) -> None:
         try:
-            async with aclosing(engine.transcribe(job)) as found:
-                async for piece in found:
-                    if isinstance(piece, Language):
-                        self.language = piece.code
-                    else:
-                        self.text += piece.text
-                        self._pieces.put_nowait(piece.text)
+            with metrics.heard("transcript", ROUTE) as entry:
+                entry.model = engine.model
+                await self._find(engine, job)
+                metrics.hear(ROUTE, self.seconds)
         finally:
             self._pieces.put_nowait(None)
         if self._done:
             self._done(self)
+
+    async def _find(self, engine: ListeningEngine, job: ListeningJob) -> None:
+        async with aclosing(engine.transcribe(job)) as found:
+            async for piece in found:
+                if isinstance(piece, Language):
+                    self.language = piece.code
+                else:
+                    self.text += piece.text
+                    self._pieces.put_nowait(piece.text)
 
 
 def _seen(task: asyncio.Task[None]) -> None:

@@ -1,8 +1,10 @@
 """How listening looks on the wire (models/wire.py) between the server and its worker. Audio is float32 samples in the body.
+`begun` is when the job had its first turn, by time.monotonic().
 
 server -> worker   audio {id} + a part of the job's samples · transcribe {id, job} once they are all there
                    detect {id} · windows {id, number} + whole windows
-worker -> server   ready {model} · language {id, code, probability} · segment {id, segment} · probabilities {id, number} + float32
+worker -> server   ready {model} · language {id, begun, code, probability} · segment {id, begun, segment}
+                   probabilities {id, number} + float32
 """
 
 from __future__ import annotations

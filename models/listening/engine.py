@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncGenerator
 from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models import work
 from models.base import WINDOW, Detector, Heard, ListeningJob, Load
 from models.engine import WorkerEngine
 from models.listening import codec
@@ -29,7 +31,7 @@ class WorkerListeningEngine(WorkerEngine):
         return Load(running=min(self._jobs, 1), waiting=max(0, self._jobs - 1))
 
     async def transcribe(self, job: ListeningJob) -> AsyncGenerator[Heard, None]:
-        worker = self._alive()
+        worker, told = self._alive(), work.current()
         self._jobs += 1
         try:
             with contextlib.closing(worker.begin()) as exchange:
@@ -37,9 +39,12 @@ class WorkerListeningEngine(WorkerEngine):
                     exchange.send("audio", part)
                     await exchange.sent()
                 exchange.send("transcribe", **codec.job_head(job))
+                asked = time.monotonic()
                 while (frame := await exchange.receive()) is not None:
+                    told.begun("listening", asked, frame.head["begun"])
                     yield codec.heard_of(frame)
         finally:
+            told.ended("listening", time.monotonic())
             self._jobs -= 1
 
     async def detector(self) -> Detector:

@@ -23,10 +23,12 @@ class Listening:
     stream: Iterator[Heard | None] | None = None
     turn: int = 0
     taken: bool = False
+    begun: float = 0.0
+    """By time.monotonic(), which a machine's processes share."""
 
-    def order(self) -> tuple[bool, bool, int]:
+    def order(self) -> tuple[bool, bool, int, int]:
         """One that was given up comes first, so that what it holds is free at once."""
-        return not self.cancelled.is_set(), not self.job.urgent, self.turn
+        return not self.cancelled.is_set(), not self.job.urgent, -self.job.priority, self.turn
 
 
 class Line:

@@ -3,6 +3,7 @@ nothing but what is urgent, so that nobody in a conversation waits for a file.""
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from queue import SimpleQueue
@@ -60,7 +61,7 @@ class ListeningWorker:
             self._end(listening, worker.told(error, "the listening engine failed on this audio"))
             return
         if heard is not None:
-            self._connection.send({"id": listening.id, **codec.heard_head(heard)})
+            self._connection.send({"id": listening.id, "begun": listening.begun, **codec.heard_head(heard)})
         if ended:
             self._end(listening, {"kind": "done"})
         else:
@@ -69,6 +70,7 @@ class ListeningWorker:
     def _item(self, listening: Listening) -> tuple[bool, Heard | None]:
         """Whether that was all, and what was heard."""
         if listening.stream is None:
+            listening.begun = time.monotonic()
             listening.stream = iter(self._listener.transcribe(listening.job, listening.cancelled.is_set))
         for heard in listening.stream:
             return False, heard

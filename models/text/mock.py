@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from models import work
 from models.base import Load, Receive, Scope, Send, TextChunk, TextRequest
 from models.errors import STOPPED, EngineFailed, InvalidInput, NotReady
 from models.text.mock_described import DESCRIBED
@@ -119,12 +121,13 @@ class MockTextEngine:
 
         `made`: the reply comes from the script itself.
         """
-        return self._speak(prompt, self._living(), _pace(self.settings), partial(self._words, prompt, choice, at_least, reply, made))
+        read = 0 if choice else prompt.tokens
+        return self._speak(prompt, self._living(), _pace(self.settings), partial(self._words, prompt, choice, at_least, reply, made), read)
 
     async def _speak(
-        self, prompt: Prompt, life: Life, pace: Iterator[float] | None, words: Callable[[], Iterable[str]]
+        self, prompt: Prompt, life: Life, pace: Iterator[float] | None, words: Callable[[], Iterable[str]], read: int
     ) -> AsyncGenerator[Piece, None]:
-        with self._counted(prompt.request):
+        with self._counted(prompt.request), _told(read) as written:
             fault = self._fault_for(prompt)
             for number, piece in enumerate(cut(words(), self._limit(prompt), prompt.request.sampling.stop)):
                 if pace is not None:
@@ -134,6 +137,7 @@ class MockTextEngine:
                 life.check()
                 if fault is not None and number == (0 if fault.kind == "before_first" else fault.after):
                     await self._fail(fault, life)
+                written.tokens += piece.tokens
                 yield piece
 
     def _living(self) -> Life:
@@ -187,6 +191,24 @@ class MockTextEngine:
             self.crash()
             life.check()
         raise EngineFailed("the mock engine failed this request, as it was told to")
+
+
+@dataclass(slots=True)
+class _Written:
+    tokens: int = 0
+
+
+@contextmanager
+def _told(read: int) -> Iterator[_Written]:
+    """What an answer takes is told, as vLLM's books have it; nobody waits for a mock."""
+    written, now, told = _Written(), time.monotonic(), work.current()
+    told.prompt_tokens += read
+    told.begun("text", now, now)
+    try:
+        yield written
+    finally:
+        told.completion_tokens += written.tokens
+        told.ended("text", time.monotonic())
 
 
 def _key(prompt: Prompt, choice: int) -> str:

@@ -1,0 +1,57 @@
+"""How long a stream of text is waited for: between its pieces, and in all. On the way of a piece it costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from time import perf_counter
+from types import TracebackType
+
+from api.metrics import TextTimeline
+from models.errors import EngineTimeout
+from settings.limits import Limits
+
+
+class Patience:
+    """Looks at the timeline now and then. A client that is slow to read is none of its matters."""
+
+    def __init__(self, timeline: TextTimeline, limits: Limits) -> None:
+        self._timeline = timeline
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._since = 0.0
+        self._silent = False
+        self._deadline = asyncio.timeout(limits.total_timeout)
+
+    def __enter__(self) -> Patience:
+        self._again()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._next.cancel()
+
+    async def over(self, work: Awaitable[None]) -> None:
+        """Await it, or raise EngineTimeout."""
+        try:
+            async with self._deadline:
+                await work
+        except TimeoutError:
+            if not self._deadline.expired():
+                raise
+            limit = "token_timeout" if self._silent else "total_timeout"
+            seconds = getattr(self._limits, limit)
+            what = "no more of the text came" if self._silent else "the text was not complete"
+            raise EngineTimeout(f"{what} within {seconds:g} s (limits.{limit}): send it again, or ask for less.") from None
+
+    def _again(self) -> None:
+        self._next = self._loop.call_later(self._limits.token_timeout / 4, self._look)
+
+    def _look(self) -> None:
+        now = perf_counter()
+        if self._timeline.sending:
+            self._since = now
+        if self._timeline.items and now - max(self._since, self._timeline.last) > self._limits.token_timeout:
+            self._silent = True
+            self._deadline.reschedule(self._loop.time())
+        else:
+            self._again()

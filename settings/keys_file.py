@@ -1,0 +1,72 @@
+"""The file that API keys are kept in, by their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from models.errors import SettingsError
+from settings.access import NAME, Key
+from settings.whole import Settings
+
+_KEYS = TypeAdapter(dict[str, Key])
+
+
+def path(settings: Settings) -> Path:
+    given = settings.access.keys_file
+    return Path(given).expanduser() if given else settings.root / "keys.yaml"
+
+
+def new_key() -> str:
+    """256 random bits: nobody guesses it, so that a plain hash keeps it as well as a slow one."""
+    return "fs-" + secrets.token_urlsafe(32)
+
+
+def hashed(key: str) -> str:
+    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+def read(file: Path) -> dict[str, Key]:
+    """Empty where there is no file. Raises SettingsError with what is wrong in it."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the API keys in {file} cannot be read: {error}") from error
+    try:
+        keys = _KEYS.validate_python(yaml.safe_load(text) or {})
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{file} is not YAML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
+        raise SettingsError(f"{file} does not hold API keys: {faults}") from error
+    for name in keys:
+        check_name(name)
+    return keys
+
+
+def check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise SettingsError(f"{name!r} is no name for a key: expected 1 to 64 letters, digits, dots, hyphens and underscores")
+
+
+def all_of(settings: Settings) -> dict[str, Key]:
+    """Those of the configuration too; where both have a name the file's holds."""
+    return {**settings.access.keys, **read(path(settings))}
+
+
+def write(file: Path, keys: dict[str, Key]) -> None:
+    """In one step, and for its owner's eyes alone: a server that reads it meanwhile gets the old or the new one whole."""
+    content = {name: key.model_dump(mode="json", exclude_defaults=True) for name, key in sorted(keys.items())}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        yaml.safe_dump(content, out, sort_keys=False)
+    Path(temporary).replace(file)

@@ -1,0 +1,316 @@
+"""Who comes in: keys, scopes, hosts and origins, and how much they may bring. What is behind the door is an app that answers anything."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api import keys as keyring
+from api.app import in_front
+from api.body import check_depth
+from api.keys import KeyRing, require
+from models.errors import Forbidden, InvalidInput, SettingsError
+from settings import Key, Settings, keys_file
+
+ALICE, BOB, PROBE = "fs-alice", "fs-bob", "fs-probe"
+
+NONE = "sha256:" + "0" * 64
+Ask = Callable[..., Awaitable[httpx.Response]]
+SCOPES = {ALICE: ["text", "speech", "listening"], BOB: ["speech"], PROBE: ["admin"]}
+KEYS = {name: {"hash": keys_file.hashed(key), "scopes": SCOPES[key]} for name, key in (("alice", ALICE), ("bob", BOB), ("probe", PROBE))}
+
+
+async def behind(scope: Any, receive: Any, send: Any) -> None:
+    """Tells what came through."""
+    body = b""
+    while (message := await receive())["type"] == "http.request":
+        body += message["body"]
+        if not message["more_body"]:
+            break
+    told = {"key": scope["fireside.key"], "headers": [name.decode() for name, _ in scope["headers"]], "bytes": len(body)}
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+
+
+def asking(home: Path, client: str = "127.0.0.1", **settings: Any) -> Ask:
+    app: Any = in_front(behind, Settings(home=home, **settings))
+
+    async def ask(path: str, method: str = "GET", **given: Any) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(client, 1)), base_url="http://localhost:3000") as sender:
+            return await sender.request(method, path, **given)
+
+    return ask
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    return asking(tmp_path, access={"keys": KEYS}, client="10.0.0.9")
+
+
+def told(answer: httpx.Response) -> tuple[int, str | None, str]:
+    error = answer.json()["error"]
+    return answer.status_code, error["code"], error["message"]
+
+
+@pytest.mark.parametrize("header", [{"Authorization": f"Bearer {ALICE}"}, {"Authorization": f"bearer {ALICE}"}, {"X-API-Key": ALICE}])
+@pytest.mark.anyio
+async def test_a_key_comes_in_by_either_header_and_is_seen_no_further(ask: Ask, header: dict[str, str]) -> None:
+    answer = await ask("/v1/models", headers=header)
+    assert answer.json()["key"] == "alice"
+    assert not {"authorization", "x-api-key"} & set(answer.json()["headers"])
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/status", "/generate", "/metrics", "/docs", "/openapi.json", "/nothing", "/healthz"])
+@pytest.mark.anyio
+async def test_without_a_key_nothing_is_open(ask: Ask, path: str) -> None:
+    answer = await ask(path)
+    status, code, message = told(answer)
+    assert (status, code) == (401, "invalid_api_key")
+    assert "Authorization: Bearer" in message
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("path", ["/", "/web/main.js", "/livez", "/readyz"])
+@pytest.mark.anyio
+async def test_what_tells_nothing_is_open(ask: Ask, path: str) -> None:
+    assert (await ask(path)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/web/../v1/models", "//v1/models", "/v1//models", "/V1/models", "/livez/", "/readyz?x=1&y=/v1/models"])
+@pytest.mark.anyio
+async def test_no_spelling_of_a_path_goes_around_the_door(ask: Ask, path: str) -> None:
+    answer = await ask(path)
+    assert answer.status_code == (200 if answer.url.path in ("/readyz", "/livez") else 401)
+
+
+@pytest.mark.anyio
+async def test_a_key_that_is_none_is_refused(ask: Ask) -> None:
+    for wrong in ("fs-alicE", "", "sha256:" + "0" * 64, KEYS["alice"]["hash"], "é"):
+        assert (await ask("/v1/models", headers={"Authorization": f"Bearer {wrong}".encode()})).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "opens"),
+    [
+        ("/v1/chat/completions", {ALICE}),
+        ("/v1/responses/resp_1/cancel", {ALICE}),
+        ("/tokenize", {ALICE}),
+        ("/v1/audio/speech", {ALICE, BOB}),
+        ("/v1/audio/transcriptions", {ALICE}),
+        ("/v1/realtime", {ALICE}),
+        ("/v1/audio/voices", {ALICE, BOB, PROBE}),
+        ("/v1/models", {ALICE, BOB, PROBE}),
+        ("/metrics", {PROBE}),
+    ],
+)
+@pytest.mark.anyio
+async def test_each_scope_opens_its_own_routes(ask: Ask, path: str, opens: set[str]) -> None:
+    answers = {key: await ask(path, headers={"X-API-Key": key}) for key in SCOPES}
+    assert {key for key, answer in answers.items() if answer.status_code == 200} == opens
+    assert {told(answer)[:2] for answer in answers.values() if answer.status_code != 200} <= {(403, "insufficient_permissions")}
+
+
+@pytest.mark.anyio
+async def test_metrics_can_be_opened(tmp_path: Path) -> None:
+    ask = asking(tmp_path, access={"keys": KEYS, "metrics": "open"})
+    assert (await ask("/metrics")).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_without_keys_only_this_machine_is_served(tmp_path: Path) -> None:
+    for client in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"):
+        assert (await asking(tmp_path, client)("/v1/models")).json()["key"] == ""
+    for client in ("10.0.0.9", "192.168.1.2", "fe80::1", "::ffff:10.0.0.1"):
+        status, _, message = told(await asking(tmp_path, client)("/v1/models"))
+        assert status == 403
+        assert "fireside keys add" in message
+        assert "access.open" in message
+    assert (await asking(tmp_path, "10.0.0.9", access={"open": True})("/v1/models")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:3000", "127.0.0.1", "[::1]:3000", "192.168.1.5:3000", "fireside:3000", "app.localhost", "me.example.com"]
+)
+@pytest.mark.anyio
+async def test_its_own_names_are_right(tmp_path: Path, host: str) -> None:
+    ask = asking(tmp_path, access={"hosts": ("*.example.com",)})
+    assert (await ask("/v1/models", headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.com", "localhost.evil.com", "127.0.0.1.evil.com:3000", "example.com", "evil.com:80@localhost", "[::1"]
+)
+@pytest.mark.anyio
+async def test_a_name_from_elsewhere_is_refused(tmp_path: Path, host: str) -> None:
+    ask = asking(tmp_path, access={"hosts": ("*.example.com",)})
+    status, _, message = told(await ask("/v1/models", headers={"Host": host}))
+    assert status == 403
+    assert "access.hosts" in message or "no host" in message
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost:3000", 200),
+        ("http://127.0.0.1:5173", 200),
+        ("https://chat.example.com", 200),
+        ("https://evil.com", 403),
+        ("null", 403),
+        ("http://localhost.evil.com", 403),
+        ("https://chat.example.com.evil.com", 403),
+    ],
+)
+@pytest.mark.anyio
+async def test_pages_from_elsewhere_are_refused(tmp_path: Path, origin: str, status: int) -> None:
+    ask = asking(tmp_path, access={"origins": ("https://chat.example.com",)})
+    assert (await ask("/v1/models", headers={"Origin": origin})).status_code == status
+
+
+@pytest.mark.anyio
+async def test_a_browser_is_told_of_no_origin_but_those_that_are_named(tmp_path: Path) -> None:
+    asked = {
+        "Origin": "https://chat.example.com",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    closed = await asking(tmp_path, access={"keys": KEYS})("/v1/chat/completions", "OPTIONS", headers=asked)
+    assert "access-control-allow-origin" not in closed.headers
+    ask = asking(tmp_path, access={"keys": KEYS, "origins": ("https://chat.example.com",)})
+    allowed = await ask("/v1/chat/completions", "OPTIONS", headers=asked)
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, "https://chat.example.com")
+    refused = await ask("/v1/models", headers=asked)
+    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "https://chat.example.com")
+    assert (await ask("/v1/chat/completions", "OPTIONS", headers={**asked, "Origin": "https://evil.com"})).status_code == 400
+
+
+@pytest.mark.anyio
+async def test_every_answer_keeps_browsers_safe(ask: Ask) -> None:
+    for answer in (await ask("/livez"), await ask("/v1/models")):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("sent", [b"x" * 2000, [b"x" * 700] * 3])
+@pytest.mark.anyio
+async def test_a_body_that_is_too_large_is_refused(tmp_path: Path, sent: Any) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in sent:
+            yield piece
+
+    ask = asking(tmp_path, limits={"max_body_bytes": 1024})
+    assert (await ask("/generate", "POST", content=b"x" * 1024)).json()["bytes"] == 1024
+    status, code, message = told(await ask("/generate", "POST", content=sent if isinstance(sent, bytes) else pieces()))
+    assert (status, code) == (413, "request_too_large")
+    assert "limits.max_body_bytes" in message
+
+
+@pytest.mark.anyio
+async def test_a_body_that_stops_coming_is_not_waited_for(tmp_path: Path) -> None:
+    async def stalling() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    ask = asking(tmp_path, limits={"body_timeout": 0.05})
+    assert told(await ask("/generate", "POST", content=stalling()))[:2] == (408, "request_timeout")
+
+
+@pytest.mark.anyio
+async def test_a_deep_body_is_refused(ask: Ask) -> None:
+    headers = {"X-API-Key": ALICE}
+    fine = b'{"a": ' + b"[" * 99 + b'"]]{[[\\"[["' + b"]" * 99 + b"}"
+    assert (await ask("/v1/chat/completions", "POST", content=fine, headers=headers)).json()["bytes"] == len(fine)
+    assert told(await ask("/v1/chat/completions", "POST", content=b"[" * 101 + b"]" * 101, headers=headers))[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        (b"[]" * 500, True),
+        (b'{"a": {"b": [1, {}]}}' * 60, True),
+        (b'["' + b"[" * 500 + b'"]', True),
+        (b'["\\"' + b"[" * 500 + b'"]', True),
+        (b"[" * 101, False),
+        (b"[" * 101 + b"]" * 101, False),
+        (b'{"a":' * 101 + b"1" + b"}" * 101, False),
+        (b'[{"a":' * 51 + b"1" + b"}]" * 51, False),
+        (b"[" * 1_000_001, False),
+    ],
+)
+def test_depth_is_counted_outside_of_texts(body: bytes, fits: bool) -> None:
+    if fits:
+        check_depth(body, 100)
+    else:
+        with pytest.raises(InvalidInput):
+            check_depth(body, 100)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += keyring.LOOK
+        return self.now
+
+
+def ring(home: Path) -> KeyRing:
+    return KeyRing(Settings(home=home), clock=Clock())
+
+
+def test_keys_are_rotated_while_it_runs(tmp_path: Path) -> None:
+    file = tmp_path / "keys.yaml"
+    keys_file.write(file, {"alice": Key(hash=keys_file.hashed(ALICE))})
+    keys = ring(tmp_path)
+    assert keys.required
+    keys_file.write(file, {"bob": Key(hash=keys_file.hashed(BOB), scopes=("speech",))})
+    keys.refresh()
+    assert keys.holder(ALICE) is None
+    found = keys.holder(BOB)
+    assert found is not None
+    assert found.name == "bob"
+    with pytest.raises(Forbidden, match="'bob' does not open text: it opens speech"):
+        require(found, "text")
+
+
+def test_a_file_that_breaks_or_vanishes_opens_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "keys.yaml"
+    keys_file.write(file, {"alice": Key(hash=keys_file.hashed(ALICE))})
+    keys = ring(tmp_path)
+    file.write_text("alice: [")
+    keys.refresh()
+    assert keys.holder(ALICE)
+    file.unlink()
+    keys.refresh()
+    assert keys.holder(ALICE) is None
+    assert keys.required
+
+
+def test_a_first_key_closes_an_open_server(tmp_path: Path) -> None:
+    keys = ring(tmp_path)
+    assert not keys.required
+    keys_file.write(tmp_path / "keys.yaml", {"alice": Key(hash=keys_file.hashed(ALICE))})
+    keys.refresh()
+    assert keys.required
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["alice: {hash: hunter2}", "alice: {}", "[1]", f"../x: {{hash: '{NONE}'}}", f"a: {{hash: '{NONE}', scopes: [all]}}"],
+)
+def test_a_broken_file_is_told_at_the_start(tmp_path: Path, content: str) -> None:
+    (tmp_path / "keys.yaml").write_text(content)
+    with pytest.raises(SettingsError, match=r"keys\.yaml|no name"):
+        ring(tmp_path)
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    keys_file.write(tmp_path / "keys.yaml", {"alice": Key(hash=keys_file.hashed(ALICE))})
+    assert (tmp_path / "keys.yaml").stat().st_mode & 0o777 == 0o600
+    assert ALICE not in (tmp_path / "keys.yaml").read_text()

@@ -1,0 +1,192 @@
+"""A server with API keys, as its clients meet it: over HTTP, over sockets, from the command line."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+import websockets
+from typer.testing import CliRunner
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from cli import app
+from settings import keys_file
+from tests.servers import Server, serve
+
+
+def command(home: Path, *arguments: str) -> str:
+    done = CliRunner().invoke(app, ["keys", *arguments], env={"FIRESIDE_HOME": str(home)})
+    assert done.exit_code == 0, done.output
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def key(home: Path) -> str:
+    return command(home, "add", "alice")
+
+
+@pytest.fixture(scope="module")
+def server(home: Path, key: str) -> Iterator[Server]:
+    limits = {"FIRESIDE_LIMITS__MAX_HEADER_BYTES": "4096", "FIRESIDE_LIMITS__HEADER_TIMEOUT": "0.5"}
+    with serve("mock", FIRESIDE_HOME=str(home), FIRESIDE_LISTENING__ENGINE="mock", **limits) as running:
+        yield running
+
+
+def sockets(server: Server, path: str) -> str:
+    return server.url.replace("http", "ws") + path
+
+
+def test_the_sdk_comes_in_with_its_key(server: Server, key: str) -> None:
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0)
+    assert client.models.list().data
+    with pytest.raises(openai.AuthenticationError, match="none of this server's"):
+        openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-wrong", max_retries=0).models.list()
+
+
+def test_generate_of_bentoml_is_guarded_too(server: Server, key: str) -> None:
+    asked = {"prompt": "Hello", "max_tokens": 4}
+    assert httpx.post(f"{server.url}/generate", json=asked).status_code == 401
+    assert httpx.post(f"{server.url}/generate", json=asked, headers={"X-API-Key": key}).text
+
+
+@pytest.mark.parametrize("path", ["/ws", "/v1/audio/speech/stream", "/v1/realtime?model=gpt-realtime", "/v1/text-to-speech/x/stream-input"])
+def test_a_socket_without_a_key_is_not_opened(server: Server, path: str) -> None:
+    with pytest.raises(InvalidStatus) as refused, connect(sockets(server, path)):
+        pass
+    assert refused.value.response.status_code == 401
+    assert json.loads(refused.value.response.body or b"")["error"]["code"] == "invalid_api_key"
+
+
+@pytest.mark.parametrize("header", ["Authorization", "x-api-key", "xi-api-key"])
+def test_a_socket_comes_in_by_a_header(server: Server, key: str, header: str) -> None:
+    value = f"Bearer {key}" if header == "Authorization" else key
+    with connect(sockets(server, "/ws"), additional_headers={header: value}) as socket:
+        socket.send("Hello.")
+        assert socket.recv()
+
+
+@pytest.mark.parametrize(("path", "offered"), [("/ws", "fireside"), ("/v1/realtime?model=gpt-realtime", "realtime")])
+def test_a_browser_s_socket_comes_in_by_a_subprotocol_that_is_not_agreed_to(server: Server, key: str, path: str, offered: str) -> None:
+    protocols: Any = [offered, f"openai-insecure-api-key.{key}"]
+    with connect(sockets(server, path), subprotocols=protocols) as socket:
+        assert socket.subprotocol == offered
+
+
+def test_a_page_from_elsewhere_opens_no_socket_of_a_server_without_keys(tmp_path: Path) -> None:
+    with serve("mock", FIRESIDE_HOME=str(tmp_path)) as open_server:
+        with pytest.raises(InvalidStatus) as refused, connect(sockets(open_server, "/ws"), origin=websockets.Origin("https://evil.com")):
+            pass
+        assert refused.value.response.status_code == 403
+        with connect(sockets(open_server, "/ws"), origin=websockets.Origin(open_server.url)) as socket:
+            socket.send("Hello.")
+            assert socket.recv()
+
+
+def test_to_speak_and_to_hear_in_a_chat_takes_a_key_that_opens_it(server: Server, home: Path) -> None:
+    key = command(home, "add", "writer", "--scopes", "text")
+    until(lambda: httpx.get(f"{server.url}/v1/models", headers={"X-API-Key": key}).status_code == 200)
+    recording = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
+    aloud = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
+    for said, extra, missing in (("Hi.", {}, ""), ("Hi.", aloud, "speech"), ([recording], {}, "listening")):
+        asked = {"model": "mock-text", "messages": [{"role": "user", "content": said}], **extra}
+        answer = httpx.post(f"{server.url}/v1/chat/completions", json=asked, headers={"X-API-Key": key})
+        assert answer.status_code == (403 if missing else 200)
+        assert f"does not open {missing}" in answer.text or not missing
+
+
+def test_keys_change_while_it_runs(server: Server, home: Path) -> None:
+    def status(key: str) -> int:
+        return httpx.get(f"{server.url}/v1/models", headers={"X-API-Key": key}).status_code
+
+    first = command(home, "add", "bob", "--scopes", "speech")
+    until(lambda: status(first) == 200)
+    second = command(home, "rotate", "bob")
+    until(lambda: status(first) == 401)
+    assert status(second) == 200
+    assert "bob" in command(home, "list")
+    command(home, "remove", "bob")
+    until(lambda: status(second) == 401)
+
+
+def until(true: Any) -> None:
+    """A change is to hold within a second; a slow machine has ten."""
+    import time
+
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_nothing_of_a_key_is_in_the_log(server: Server, key: str) -> None:
+    httpx.get(f"{server.url}/v1/models", headers={"Authorization": f"Bearer {key}"})
+    httpx.get(f"{server.url}/v1/models", headers={"Authorization": "Bearer sk-secret-that-is-wrong"})
+    log = server.log.read_text()
+    assert "API keys are asked for" in log
+    for secret in (key, "sk-secret-that-is-wrong", keys_file.hashed(key)):
+        assert secret not in log
+
+
+def raw(server: Server, sent: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0), timeout=10) as connection:
+        connection.sendall(sent)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    return answer
+
+
+@pytest.mark.parametrize("head", [b"X-A: " + b"a" * 600_000, b"".join(b"X-%d: a\r\n" % number for number in range(60_000))])
+def test_a_head_without_end_is_cut_off(server: Server, head: bytes) -> None:
+    try:
+        answer = raw(server, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + head)
+    except ConnectionError:
+        return  # it was closed while there was more to come
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_head_that_does_not_come_is_not_waited_for(server: Server) -> None:
+    assert raw(server, b"GET /livez HT").startswith(b"HTTP/1.1 408 ")
+    assert raw(server, b"").startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_connection_that_is_kept_has_the_time_for_each_head_anew(server: Server) -> None:
+    with httpx.Client(base_url=server.url) as client:
+        for _ in range(3):
+            assert client.get("/livez").status_code == 200
+
+
+def test_without_keys_others_are_not_listened_to(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["serve", "--host", "0.0.0.0"], env={"FIRESIDE_HOME": str(tmp_path), "FIRESIDE_PROFILE": "mock"})
+    assert done.exit_code == 1
+    for words in ("0.0.0.0", "fireside keys add NAME", "FIRESIDE_ACCESS__OPEN=true"):
+        assert words in done.stderr
+
+
+def test_a_key_is_shown_once_and_kept_by_its_hash(tmp_path: Path) -> None:
+    key = command(tmp_path, "add", "carol", "--scopes", "text,admin", "--tokens-per-minute", "1000")
+    kept = (tmp_path / "keys.yaml").read_text()
+    assert key.startswith("fs-")
+    assert key not in kept
+    assert keys_file.hashed(key) in kept
+    assert "tokens_per_minute: 1000" in kept
+    for arguments, words in (
+        (("add", "carol"), "rotate carol"),
+        (("add", "../x"), "no name"),
+        (("add", "d", "--scopes", "all"), "no scope"),
+    ):
+        done = CliRunner().invoke(app, ["keys", *arguments], env={"FIRESIDE_HOME": str(tmp_path)})
+        assert done.exit_code == 1
+        assert words in done.stderr
