@@ -8,6 +8,7 @@ import time
 from functools import cache
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from models.errors import InvalidInput
 from tests.fuzzing import examples, tried
 from tests.recordings import FORMATS, recording, tone
-from voice.decode import MOST_PACKETS, decode
+from voice.decode import CODECS, MOST_PACKETS, decode
 
 MOST = 10
 SECOND = b"\x01\x02" * 16000
@@ -125,6 +126,39 @@ HTML = b"<html><audio src=http://127.0.0.1/></html>" * 50
 def test_what_leads_elsewhere_is_no_audio(content: bytes) -> None:
     with pytest.raises(InvalidInput, match="cannot be read as audio"):
         heard(content)
+
+
+def film(*, sound: bool) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="avi") as output:
+        video: Any = output.add_stream("mjpeg", rate=25)
+        video.width = video.height = 32
+        video.pix_fmt = "yuvj420p"
+        audio = output.add_stream("pcm_s16le", rate=48000, layout="mono") if sound else None
+        picture = av.VideoFrame.from_ndarray(np.zeros((48, 32), np.uint8), "yuv420p").reformat(format="yuvj420p")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.int16), "s16", "mono")
+        frame.sample_rate = 48000
+        for packet in [*video.encode(picture), *video.encode(None), *(audio.encode(frame) if audio else [])]:
+            output.mux(packet)
+    return file.getvalue()
+
+
+def test_of_a_film_the_sound_is_heard_and_no_picture_is_looked_at() -> None:
+    assert len(heard(film(sound=True))) == 1600
+    assert "jpeg" not in CODECS
+    with pytest.raises(InvalidInput, match="no sound in it: expected audio, got AVI"):
+        heard(film(sound=False))
+
+
+def test_a_fault_of_the_reader_is_one_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyAV looks for a stream that appears in the middle, as in some MPEG-TS, in the list that it made at the beginning."""
+
+    def frames(*_: object) -> Any:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr("voice.decode._frames", frames)
+    with pytest.raises(InvalidInput, match="cannot be read as audio"):
+        heard(wav())
 
 
 @cache
