@@ -10,6 +10,7 @@ from contextlib import aclosing
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from api import entries, errors, metrics, turns
@@ -17,7 +18,7 @@ from api.accounts import priority
 from api.requests import request_id
 from api.runtime import Runtime
 from api.streaming import Disconnected, unless_gone
-from models.base import Sampling, TextChunk, TextRequest
+from models.base import ASGIApp, Receive, Sampling, Scope, Send, TextChunk, TextRequest
 from models.errors import InvalidInput
 
 
@@ -94,3 +95,19 @@ async def generate(runtime: Runtime, asked: GenerateRequest, request: Request) -
                 yield "\n\nevent: error\ndata: " + errors.text(error) + "\n\n"
                 return
         timeline.finished = True
+
+
+class OnlyJson:
+    """ASGI middleware for BentoML's app, which answers a form with a 500 and reads JSON from a text, as any web page may send it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/generate" and scope["method"] == "POST":
+            kind = Headers(scope=scope).get("content-type", "")
+            if kind and kind.split(";")[0].strip().lower() != "application/json":
+                error = InvalidInput(f"the body is {errors.short(kind)}: expected application/json.")
+                await errors.response(error)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)

@@ -36,6 +36,7 @@ from voice.subtitles import srt, vtt
 ROUTES: dict[str, Task] = {"/v1/audio/transcriptions": "transcribe", "/v1/audio/translations": "translate"}
 TOKENS_PER_SECOND = 50
 """Positions of Whisper's encoder, counted as the tokens of audio that came in."""
+TYPES = ("application/json", "text/plain", "text/vtt", "text/event-stream")
 LISTS = ("timestamp_granularities", "include")
 _numbers = count(1)
 
@@ -69,7 +70,9 @@ def router(runtime: Runtime) -> APIRouter:
     routes = APIRouter(route_class=metrics.CountedRoute)
     places = Places(runtime.settings.listening.max_waiting, "recordings")
     for route, task in ROUTES.items():
-        routes.add_api_route(route, _endpoint(runtime, places, route, task), methods=["POST"], openapi_extra=_described(), name=task)
+        answers: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in TYPES}}}
+        endpoint = _endpoint(runtime, places, route, task)
+        routes.add_api_route(route, endpoint, methods=["POST"], openapi_extra=_described(), responses=answers, name=task)
     return routes
 
 

@@ -7,6 +7,7 @@ speech        beside Coqui's own server                            the cpu profi
 conversation  spoken questions, and interruptions              the cpu profile's weights
 cancels       11,000 speech requests, most of them cancelled       the cpu profile's weights
 faults        engines killed under load, streams cut               the cpu profile's weights
+fuzz          whatever comes, on every route and socket            no weights, no torch; not run unless named
 gpu           both engines, alone and together                     not run unless named
 """
 
@@ -23,7 +24,7 @@ USUAL = ("splitting", "front", "text", "speech", "conversation", "cancels", "fau
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[*USUAL, "gpu"], metavar="NAME", help=f"default: {' '.join(USUAL)}")
+    parser.add_argument("names", nargs="*", choices=[*USUAL, "fuzz", "gpu"], metavar="NAME", help=f"default: {' '.join(USUAL)}")
     names = parser.parse_args().names or USUAL
     return max(subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], cwd=ROOT, check=False).returncode for name in names)
 

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from models import work
 from models.base import Load, Receive, Scope, Send, TextChunk, TextRequest
 from models.errors import STOPPED, EngineFailed, InvalidInput, NotReady
+from models.text.mock_described import DESCRIBED
 from models.text.mock_life import Life
 from models.text.mock_limits import check_prompt, check_sampling
 from models.text.mock_openai import OpenAIRoutes
@@ -88,6 +89,10 @@ class MockTextEngine:
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._routes(scope, receive, send)
 
+    def described(self) -> dict[str, Any]:
+        self._living().check()
+        return DESCRIBED
+
     async def generate(self, request: TextRequest) -> AsyncGenerator[TextChunk, None]:
         async with aclosing(self.pieces(self.admit(self._capped(request)))) as pieces:
             async for piece in pieces:
@@ -150,7 +155,7 @@ class MockTextEngine:
         """A string, or OpenAI's list of parts, of which only text can be read."""
         if content is None or isinstance(content, str):
             return content or ""
-        if any(part.get("type") not in {"text", "refusal"} for part in content):
+        if any(part.get("type") not in ("text", "refusal") for part in content):  # no set: it may be of any type, and not hashable
             raise InvalidInput(f"{self.name} is not a multimodal model")
         return " ".join(str(part.get("text") or part.get("refusal") or "") for part in content)
 

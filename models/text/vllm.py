@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from models.text.vllm_request import Requests
 
 # Spawn, as vLLM's own server: a fork of a process with threads may hang.
-ENVIRONMENT = {**QUIET, "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
+# VLLM_MAX_N_SEQUENCES is the most answers to one request: OpenAI's 128, where vLLM takes 16384, which is minutes of work for one line.
+ENVIRONMENT = {**QUIET, "VLLM_MAX_N_SEQUENCES": "128", "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
 # Else vLLM finds out this machine's address from a socket that it connects to one outside.
 ALONE = {"VLLM_HOST_IP": "127.0.0.1"}
 ELSEWHERE = {
@@ -156,6 +157,9 @@ class VllmEngine:
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._require().app(scope, receive, send)
+
+    def described(self) -> dict[str, Any]:
+        return self._require().app.described
 
     def _require(self) -> _Loaded:
         if self._loaded is None:
