@@ -1,6 +1,7 @@
 """What BentoML is measured against: the same apps on the same text engine, for uvicorn alone. The profile has text and no speech.
 
-`sent` replays the bytes that the engine's own app sends, `engine` is that app, `whole` all of Fireside as service.py mounts it, request ids included.
+`sent` replays the bytes that the engine's own app sends, `engine` is that app, `whole` all of Fireside as service.py mounts it, request ids
+included.
 """
 
 from __future__ import annotations

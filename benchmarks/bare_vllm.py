@@ -1,7 +1,7 @@
 """vLLM's own server code over an engine that costs nothing: the peer of Fireside's front on the mock. For uvicorn alone.
 
-The app, the chat template and the tokenizer are vLLM's own on the text model of the profile; only what AsyncLLM would get from EngineCore and
-put into words is made up here, a word of the mock's prose for each token. What vLLM pays for the words themselves (detokenizing, and
+The app, the chat template and the tokenizer are vLLM's own on the text model of the profile; only what AsyncLLM would get from EngineCore
+and put into words is made up here, a word of the mock's prose for each token. What vLLM pays for the words themselves (detokenizing, and
 messages from EngineCore) is left out, in its favour.
 """
 

@@ -1,12 +1,12 @@
 """What the front costs a stream: chunks per second of the mock text engine through Fireside, and through less and other code than that.
 
 All servers are up at once, and one at a time is asked, in turn, so that a slow moment of the machine weighs on all: the same bytes, made
-once, under uvicorn alone; the engine's own app under uvicorn (the reference of what Fireside adds); all of Fireside under uvicorn; all of it
-behind BentoML's default wrappers, which Fireside goes around; the service; `fireside serve` with a key asked for and a line logged for each
-request; and vLLM's own server code over an engine that costs nothing. The client is a process that counts marks in raw sockets; the share of
-a core that it used, and that the server used, are in the result. Servers run on one core and the client on another: left alone, Linux wakes
-the client on the server's core, and its time would count as each server's. Afterwards streams come one at a time while others run: their
-first token is waited for.
+once, under uvicorn alone; the engine's own app under uvicorn (what Fireside adds to it is the ratio); all of Fireside under uvicorn; all of
+it behind BentoML's default wrappers, which Fireside goes around; the service; `fireside serve` with a key asked for and a line logged for
+each request; and vLLM's own server code over an engine that costs nothing. The client is a process that counts marks in raw sockets; the
+share of a core that it used, and that the server used, are in the result. Servers run on one core and the client on another: left alone,
+Linux wakes the client on the server's core, and its time would count as each server's. Afterwards streams come one at a time while others
+run: their first token is waited for.
 """
 
 from __future__ import annotations

@@ -158,9 +158,10 @@ async def _over_ws(ask: Ask) -> AsyncGenerator[Piece, None]:
 async def _over_stream(ask: Ask) -> AsyncGenerator[Piece, None]:
     async with _opened(ask, "/v1/audio/speech/stream") as socket:
         await _send(socket, "configure", format="wav", seed=ask.number % len(TEXTS), speed=90 if ask.malformed else 1)
-        for word in ask.text.split(" "):
-            await _send(socket, "text", text=word + " ")
-        await _send(socket, "end")
+        if not ask.malformed:
+            for word in ask.text.split(" "):
+                await _send(socket, "text", text=word + " ")
+            await _send(socket, "end")
         async for piece in _audio(socket):
             yield piece
 
@@ -170,8 +171,9 @@ async def _conversed(ask: Ask) -> AsyncGenerator[Piece, None]:
     async with _opened(ask, "/v1/realtime") as socket:
         said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": chats.prompt(ask.number)}]}
         await _send(socket, "session.update", session={"type": "realtime", "max_output_tokens": -1 if ask.malformed else TOKENS})
-        await _send(socket, "conversation.item.create", item=said)
-        await _send(socket, "response.create")
+        if not ask.malformed:
+            await _send(socket, "conversation.item.create", item=said)
+            await _send(socket, "response.create")
         some = False
         async for frame in socket:
             event = orjson.loads(frame)
