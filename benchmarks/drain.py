@@ -1,10 +1,9 @@
 """SIGTERM under load: every request that was accepted must come to its end or be told why not, and new ones be refused.
 
-Clients ask for all that Fireside serves, one thing after another; in the middle the server gets SIGTERM, as from an orchestrator. Whoever asked
-before must get the whole right answer, or the server's word that it ends (an error, an error event, a socket's farewell); whoever asks after
-must be refused, with a connection refused or words. What breaks off without a word is lost. A request that was on its way in the moment
-of the signal, of which the server has sent nothing, is counted by itself: nobody accepted it. Timed is the end of the process and of all
-its children.
+Clients ask for all that Fireside serves, one thing after another; in the middle the server gets SIGTERM, as from an orchestrator. Whoever
+asked before must get the whole right answer, or the server's word that it ends (an error, an error event, a socket's farewell); whoever
+asks after must be refused, with a connection refused or words. What breaks off without a word is lost. A request that was on its way in the
+moment of the signal, and of which the server has sent nothing, is counted by itself: nobody accepted it. Timed is the end of the process.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import uvloop
 
 import settings as configuration
 from benchmarks import recipes
-from benchmarks.endings import CLEAR, Ended, Site, counts
+from benchmarks.endings import CLEAR, PROMPTS, Ended, Site, counts
 from benchmarks.processes import Server, running, say
 from benchmarks.results import Report, Table, Target
 from benchmarks.soak import CLIENTS
@@ -30,7 +29,7 @@ from benchmarks.stats import Figure
 
 MOMENT = 0.1
 """Seconds before the signal in which a request may still be on its way."""
-PACED = {"text": {"mock": {"tokens_per_second": 20}}, "speech": {"mock": {"realtime_factor": 0.3}}}
+PACED = {"text": {"mock": {"tokens_per_second": 20}}, "speech": {"mock": {"realtime_factor": 0.05}}}
 """So that the mock has something in flight."""
 STOPPED = CLEAR | {"closed with 1001"}
 REFUSED = frozenset({"ConnectionRefusedError", "ConnectionResetError"})
@@ -93,7 +92,7 @@ def _options() -> argparse.Namespace:
 
 
 async def _drained(server: Server, settings: configuration.Settings, clients: int, seconds: float) -> Drain:
-    site = await Site.explored(server.port, recipes.text_model(settings), listens=settings.listening.engine == "whisper")
+    site = await Site.explored(server.port, recipes.text_model(settings), mock=settings.text.engine == "mock")
     drain, stop = Drain(), asyncio.Event()
     asking = asyncio.gather(*(_client(site, drain, stop, number) for number in range(clients)))
     await asyncio.sleep(seconds)
@@ -111,7 +110,7 @@ async def _drained(server: Server, settings: configuration.Settings, clients: in
 
 async def _client(site: Site, drain: Drain, stop: asyncio.Event, number: int) -> None:
     while not stop.is_set():
-        one = await site.ask(site.kinds[number % len(site.kinds)], "good", random.randrange(16))
+        one = await site.ask(site.kinds[number % len(site.kinds)], "good", random.randrange(PROMPTS))
         drain.ends.append(one)
         number += 1
         if one.outcome != "right":
@@ -150,9 +149,8 @@ def _listed(ends: Iterable[Ended]) -> str:
 
 
 def _named(ends: list[Ended]) -> str:
-    return (
-        "; ".join(f"{count} {how}" for how, count in Counter(f"{one.kind.name}: {one.outcome} {one.code}" for one in ends).items()) or "0"
-    )
+    named = Counter(f"{one.kind.name}: {one.outcome} {one.code}" for one in ends)
+    return "; ".join(f"{count} {how}" for how, count in named.items()) or "0"
 
 
 if __name__ == "__main__":

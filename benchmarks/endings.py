@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -27,7 +27,7 @@ CLEAR = frozenset({"not_ready", "overloaded", "engine_died", "rate_limit_exceede
 """What a client may be told that asked for something good: come back later."""
 WRONG_REQUEST = frozenset({400, 404, 413, 422, 0})
 """Statuses of what malformed requests get; sockets have none."""
-PROMPTS = 16
+PROMPTS = 8
 ALIKE = 0.8
 """Of a recording's transcript and what was said."""
 SLOWEST = 0.5
@@ -68,19 +68,24 @@ class Site:
     known: dict[tuple[str, int], Piece] = field(default_factory=dict)
 
     @classmethod
-    async def explored(cls, port: int, model: str, kinds: Iterable[Kind] = KINDS, *, listens: bool = False) -> Site:
-        """Ask for everything once, with nothing else going on. `listens`: transcripts must be what was said. Raises whatever goes wrong."""
+    async def explored(cls, port: int, model: str, kinds: Iterable[Kind] = KINDS, *, mock: bool) -> Site:
+        """Ask for everything once; real engines for one thing at a time, and what they hear must be what was said."""
         site = cls(port, model, tuple(kinds))
         speech = next(kind for kind in KINDS if kind.name == "speech")
         if any(kind.engine == "listening" for kind in site.kinds):
             said = [await site._content(speech, number) for number in range(len(TEXTS))]
             site.recordings = tuple(wav(bytes(one)[HEADER:]) for one in said if isinstance(one, bytes))
         for kind in site.kinds:
-            for number in range(PROMPTS):
-                site.known[kind.name, number] = await site._content(kind, number)
-                if listens and kind.engine == "listening":
+            await site._explore(kind, range(PROMPTS) if mock else [])
+            for number in () if mock else range(PROMPTS):
+                await site._explore(kind, [number])
+                if kind.engine == "listening":
                     _check_heard(str(site.known[kind.name, number]), TEXTS[number % len(TEXTS)])
         return site
+
+    async def _explore(self, kind: Kind, numbers: Sequence[int]) -> None:
+        contents = await asyncio.gather(*(self._content(kind, number) for number in numbers))
+        self.known.update({(kind.name, number): content for number, content in zip(numbers, contents, strict=True)})
 
     async def _content(self, kind: Kind, number: int) -> Piece:
         return _joined([piece async for piece in kind.ask(self._ask(number))])

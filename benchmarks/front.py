@@ -71,8 +71,8 @@ def main() -> None:
         servers = {peer: stack.enter_context(running(peer.recipe)) for peer in wanted}
         for server in servers.values() if _pinned() else []:
             server.pin(CORE)
-        bursts = _rounds(servers, options.streams, options.rounds)
-        firsts = _firsts(servers, options.rounds)
+        bursts = _rounds(servers, options)
+        firsts = _firsts(servers, options)
     report(bursts, firsts, options.streams, missing).publish()
 
 
@@ -82,6 +82,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=7, help="how often each server is asked (default 7)")
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 16, 64, 256], help="streams at once (default 1 16 64 256)")
+    parser.add_argument("--chunks", type=int, default=CHUNKS, help=f"of a burst, over all its streams (default {CHUNKS})")
     parser.add_argument("--vllm", default="cpu", help="profile whose text model vLLM's own code serves (default cpu)")
     return parser.parse_args()
 
@@ -108,24 +109,24 @@ def _vllm(profile: str) -> list[Peer]:
     return [Peer(VLLM, recipes.bare_vllm(path), recipes.text_model(configuration.load(path)))]
 
 
-def _rounds(servers: dict[Peer, Server], streams: list[int], rounds: int) -> Bursts:
+def _rounds(servers: dict[Peer, Server], options: argparse.Namespace) -> Bursts:
     bursts: Bursts = defaultdict(list)
-    for number in range(rounds + 1):
-        say(f"round {number} of {rounds}" + (" (warms up)" if number == 0 else ""))
-        for amount in streams:
+    for number in range(options.rounds + 1):
+        say(f"round {number} of {options.rounds}" + (" (warms up)" if number == 0 else ""))
+        for amount in options.streams:
             for peer, server in servers.items():
-                burst = _burst(peer, server, amount)
+                burst = _burst(server, _asked(peer, server, amount, options.chunks))
                 if number:
                     bursts[peer.name, amount].append(burst)
     return bursts
 
 
-def _firsts(servers: dict[Peer, Server], rounds: int) -> Firsts:
+def _firsts(servers: dict[Peer, Server], options: argparse.Namespace) -> Firsts:
     firsts: Firsts = defaultdict(list)
-    for number in range(rounds):
-        say(f"first tokens, round {number + 1} of {rounds}")
+    for number in range(options.rounds):
+        say(f"first tokens, round {number + 1} of {options.rounds}")
         for peer, server in servers.items():
-            waits = apart(newcomers, _asked(peer, server, BUSY))
+            waits = apart(newcomers, _asked(peer, server, BUSY, options.chunks))
             firsts[peer.name].append(quantile(waits, 0.5))
     return firsts
 
@@ -135,14 +136,14 @@ def _pinned() -> bool:
     return len(os.sched_getaffinity(0)) > 1
 
 
-def _burst(peer: Peer, server: Server, streams: int) -> Burst:
+def _burst(server: Server, asked: Asked) -> Burst:
     before = server.cpu()
-    counted = apart(count, _asked(peer, server, streams))
+    counted = apart(count, asked)
     return Burst(counted.rate, counted.busy, (server.cpu() - before) / counted.wall)
 
 
-def _asked(peer: Peer, server: Server, streams: int) -> Asked:
-    return Asked(server.port, peer.model, streams, CHUNKS // streams, CORE if _pinned() else None, peer.key)
+def _asked(peer: Peer, server: Server, streams: int, chunks: int) -> Asked:
+    return Asked(server.port, peer.model, streams, chunks // streams, CORE if _pinned() else None, peer.key)
 
 
 def report(bursts: Bursts, firsts: Firsts, streams: list[int], missing: list[str]) -> Report:

@@ -1,9 +1,9 @@
-"""Ten times what the server can do: how much of it is still done in time, how soon the rest is refused, and whether health answers meanwhile.
+"""Ten times what the server can do: how much is still done in time, how soon the rest is refused, and whether health answers meanwhile.
 
 Capacity is found first: more and more clients ask for one answer after another, and the most answers a second that came in time are the
-peak. Then requests come at ten times that rate, whether the ones before are answered or not, while another process asks for /livez, /readyz,
-/v1/models and /metrics. In time is within the limit that the server's own queue allows: what runs, and as many as may wait, one after the
-other. Clients and probes are processes of their own.
+peak. Then requests come at ten times that rate, whether the ones before are answered or not, while another process asks for /livez,
+/readyz, /v1/models and /metrics. In time is what the server's own queue allows: an answer, and those of all who may stand before it, with
+half of that to spare. Clients and probes are processes of their own.
 """
 
 from __future__ import annotations

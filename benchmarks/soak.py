@@ -25,7 +25,7 @@ import uvloop
 
 import settings as configuration
 from benchmarks import recipes
-from benchmarks.endings import Ended, Site, counts, manner, unclear
+from benchmarks.endings import PROMPTS, Ended, Site, counts, manner, unclear
 from benchmarks.faults import LEAK, MARKS, memory_of, quiet
 from benchmarks.processes import Server, ServerFailed, running, say
 from benchmarks.results import Report, Table, Target
@@ -104,7 +104,7 @@ async def _all(
     profile = "mock" if settings.text.engine == "mock" else "cpu"
     clients, pause = options.clients or CLIENTS[profile], THINKING[profile]
     say("asking for everything once")
-    site = await Site.explored(server.port, recipes.text_model(settings), listens=settings.listening.engine == "whisper")
+    site = await Site.explored(server.port, recipes.text_model(settings), mock=profile == "mock")
     await traffic(site, Soak(options.warm_up), clients, pause)
     before = await Level.of(server)
     soak = Soak(options.minutes)
@@ -129,7 +129,7 @@ async def _client(site: Site, soak: Soak, number: int, pause: float) -> None:
     until = soak.began + soak.minutes * 60
     while perf_counter() < until:
         kind = site.kinds[number % len(site.kinds)]
-        one = await site.ask(kind, manner(), random.randrange(16))
+        one = await site.ask(kind, manner(), random.randrange(PROMPTS))
         soak.ends.append(one)
         number += 1
         await asyncio.sleep(PAUSE if one.outcome in {"refused", "told"} else random.expovariate(1 / pause))
