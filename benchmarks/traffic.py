@@ -158,10 +158,10 @@ async def _over_ws(ask: Ask) -> AsyncGenerator[Piece, None]:
 async def _over_stream(ask: Ask) -> AsyncGenerator[Piece, None]:
     async with _opened(ask, "/v1/audio/speech/stream") as socket:
         await _send(socket, "configure", format="wav", seed=ask.number % len(TEXTS), speed=90 if ask.malformed else 1)
-        if not ask.malformed:
-            for word in ask.text.split(" "):
-                await _send(socket, "text", text=word + " ")
-            await _send(socket, "end")
+        await _until(socket, "configured")
+        for word in ask.text.split(" "):
+            await _send(socket, "text", text=word + " ")
+        await _send(socket, "end")
         async for piece in _audio(socket):
             yield piece
 
@@ -171,9 +171,9 @@ async def _conversed(ask: Ask) -> AsyncGenerator[Piece, None]:
     async with _opened(ask, "/v1/realtime") as socket:
         said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": chats.prompt(ask.number)}]}
         await _send(socket, "session.update", session={"type": "realtime", "max_output_tokens": -1 if ask.malformed else TOKENS})
-        if not ask.malformed:
-            await _send(socket, "conversation.item.create", item=said)
-            await _send(socket, "response.create")
+        await _until(socket, "session.updated")
+        await _send(socket, "conversation.item.create", item=said)
+        await _send(socket, "response.create")
         some = False
         async for frame in socket:
             event = orjson.loads(frame)
@@ -200,6 +200,17 @@ KINDS = (
     Kind("speech stream", "/v1/audio/speech/stream", _over_stream, "speech", audio=True),
     Kind("realtime", "/v1/realtime", _conversed, "text"),
 )
+
+
+async def _until(socket: ClientConnection, kind: str) -> None:
+    """What is sent after a message that was refused would be refused too, and counted twice."""
+    async for frame in socket:
+        message = orjson.loads(frame)
+        if message["type"] == "error":
+            raise Refused(_code(message["error"]))
+        if message["type"] == kind:
+            return
+    raise Silent
 
 
 async def _audio(socket: ClientConnection) -> AsyncIterator[bytes]:
