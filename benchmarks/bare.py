@@ -54,9 +54,12 @@ async def _bytes(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _recorded(scope: Scope, body: bytes) -> list[Any]:
     messages: list[Any] = []
+    came = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive() -> Any:
-        return {"type": "http.request", "body": body, "more_body": False}
+        for message in came:
+            return message
+        return await asyncio.get_running_loop().create_future()  # a client that stays
 
     async def send(message: Any) -> None:
         messages.append(message)
