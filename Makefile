@@ -15,7 +15,7 @@ ENGINE_TESTS := cpu dev whisper weights
 # Test files at a time: most of them wait for servers of their own. TESTERS=0 for one process.
 TESTERS ?= 3
 # These need all of the machine: a language model, or a server's times. Of the other engine tests two files run at a time.
-ALONE := $(patsubst %,tests/engines/test_%.py,chat_audio import_gguf listening openai_contract page realtime say service vllm vllm_failures word_times)
+ALONE := $(patsubst %,tests/engines/test_%.py,chat_audio import_gguf listening offline openai_contract page realtime say service vllm vllm_failures word_times)
 APT_PACKAGES := python3-venv python3-dev gcc g++
 ENVIRONMENT := scripts/environment.sh
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import bentoml
+from bentoml._internal.utils.analytics import usage_stats
 
 import settings as configuration
 from api import errors, gauges, logs, protocol, traces
@@ -17,9 +18,12 @@ from api.app import create_app, in_front
 from api.lane import Lane
 from api.runtime import Runtime
 from models import loader
+from models.quiet import quiet
 
 settings = configuration.load()
-loader.quiet()
+quiet()
+# `bentoml serve` has asked before it came here, and remembers the answer.
+usage_stats.do_not_track.cache_clear()
 protocol.install(settings.limits)
 hosts = loader.hosts(settings)
 runtime = Runtime(settings, text=hosts.text, speech=hosts.speech, listening=hosts.listening)

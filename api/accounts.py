@@ -12,7 +12,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter, RateLimiter
 
-from api.keys import Holder
+from api.keys import Holder, holder_of
 from models import work
 from models.base import Scope
 from models.errors import RateLimited
@@ -70,5 +70,4 @@ def entering(scope: Scope) -> AbstractContextManager[None]:
 
 def priority(scope: Scope) -> int:
     """Of whoever asks."""
-    holder: Holder | None = scope.get("fireside.holder")
-    return holder.key.priority if holder else 0
+    return holder_of(scope).key.priority

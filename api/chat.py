@@ -16,7 +16,8 @@ from api.answer_aloud import Item, aloud
 from api.audio_chunks import Chunks, Message
 from api.chat_audio import SpokenRequest, spoken_request, wants_audio, with_transcripts
 from api.chat_stream import ROUTE, Delta
-from api.heard_parts import HeardParts
+from api.heard_parts import HeardParts, has_recordings
+from api.keys import holder_of, require
 from api.metrics import SpokenTimeline, TextTimeline
 from api.past_audio import PastAudio, new_id
 from api.requests import request_id
@@ -49,6 +50,7 @@ class ChatGateway(TextGateway):
 
     async def _with_audio(self, asked: dict[str, Any], messages: list[ASGIMessage], scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            _check_scopes(asked, scope)
             wanted = self._wanted(asked) if wants_audio(asked) else None
             read = await unless_gone(self._read(asked.get("messages"), scope), receive)
         except Disconnected as error:
@@ -154,6 +156,14 @@ class SpokenAnswer:
                 "for fewer max_completion_tokens.",
                 param="stream",
             )
+
+
+def _check_scopes(asked: dict[str, Any], scope: Scope) -> None:
+    """To hear and to speak takes a key that opens these, too."""
+    if wants_audio(asked):
+        require(holder_of(scope), "speech")
+    if has_recordings(asked.get("messages")):
+        require(holder_of(scope), "listening")
 
 
 def _loads(body: bytes) -> Any:

@@ -12,10 +12,10 @@ from typing import Any
 from api import accounts, body, entries, errors, metrics, scopes
 from api.callers import check_host, check_machine, check_origin
 from api.idle import Idle
-from api.keys import ANYBODY, Holder, KeyRing
+from api.keys import ANYBODY, HOLDER, Holder, KeyRing, require
 from api.streaming import Disconnected, answer_nobody
 from models.base import ASGIApp, Receive, Scope, Send
-from models.errors import FiresideError, Forbidden, Overloaded, Unauthorized
+from models.errors import FiresideError, Overloaded, Unauthorized
 from settings.access import Access
 from settings.whole import Settings
 
@@ -39,7 +39,7 @@ class Caller:
 
 
 class Door:
-    """ASGI middleware. Within it, `scope["fireside.holder"]` is whose key came, and `scope["fireside.key"]` its name; the key is gone."""
+    """ASGI middleware. Within it, `scope[HOLDER]` is whose key came, and `scope["fireside.key"]` its name; the key is gone."""
 
     def __init__(self, app: ASGIApp, settings: Settings, keys: KeyRing, books: accounts.Accounts) -> None:
         self.app = app
@@ -60,7 +60,7 @@ class Door:
                 if scope["type"] == "http":
                     receive = await self._bounded(scope, receive)
                     if scopes.works(scope["path"]):
-                        held.enter_context(self.accounts.entering(scope["fireside.holder"]))
+                        held.enter_context(self.accounts.entering(scope[HOLDER]))
                 else:
                     held.enter_context(self._open_socket())
                     watched = Idle(receive, _agreeing(scope, send), self.limits.idle_timeout)
@@ -93,7 +93,7 @@ class Door:
     def _let_in(self, scope: Scope) -> Scope:
         path = scope["path"]
         holder = ANYBODY if scopes.is_open(path) else self._holder(path, scope)
-        inside = {**scope, "fireside.holder": holder, "fireside.key": holder.name}
+        inside = {**scope, HOLDER: holder, "fireside.key": holder.name}
         inside["headers"] = [pair for pair in scope["headers"] if pair[0] not in _KEY_HEADERS]
         if scope["type"] == "websocket":
             inside[accounts.ENTER] = partial(self.accounts.entering, holder)
@@ -139,12 +139,6 @@ def _who(keys: KeyRing, access: Access) -> str:
     if keys.required:
         return "API keys are asked for"
     return "no API keys: everybody is served (access.open)" if access.open else "no API keys: only this machine is served"
-
-
-def require(holder: Holder, *wanted: str) -> None:
-    """Raises Forbidden where the key lacks one of these scopes."""
-    if missing := [scope for scope in wanted if not holder.opens(scope)]:
-        raise Forbidden(f"the API key {holder.name!r} does not open {' and '.join(missing)}: it opens {', '.join(holder.key.scopes)}.")
 
 
 def _caller(scope: Scope) -> Caller:

@@ -70,6 +70,11 @@ class HeardParts:
         return heard.text()
 
 
+def has_recordings(messages: Any) -> bool:
+    found = [message.get("content") for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
+    return any(isinstance(part, dict) and part.get("type") == KIND for parts in found if isinstance(parts, list) for part in parts)
+
+
 def _opened(audio: Any, param: str) -> tuple[str, bytes]:
     """What it is known by, and its bytes."""
     data = audio.get("data") if isinstance(audio, dict) else None

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from models.errors import SettingsError
+from models.base import Scope
+from models.errors import Forbidden, SettingsError
 from settings import keys_file
 from settings.access import SCOPES, Key
 from settings.whole import Settings
@@ -31,6 +32,8 @@ class Holder:
         return scope in self.key.scopes
 
 
+HOLDER = "fireside.holder"
+"""Where the scope of a request has it."""
 ANYBODY = Holder("", Key(hash="sha256:" + "0" * 64, scopes=SCOPES))
 
 
@@ -76,6 +79,18 @@ class KeyRing:
 
     def _take(self, keys: dict[str, Key]) -> None:
         self._holders = [Holder(name, key) for name, key in keys.items()]
+
+
+def holder_of(scope: Scope) -> Holder:
+    """Whose request it is, as the door has found."""
+    holder: Holder = scope.get(HOLDER, ANYBODY)
+    return holder
+
+
+def require(holder: Holder, *wanted: str) -> None:
+    """Raises Forbidden where the key lacks one of these scopes."""
+    if missing := [scope for scope in wanted if not holder.opens(scope)]:
+        raise Forbidden(f"the API key {holder.name!r} does not open {' and '.join(missing)}: it opens {', '.join(holder.key.scopes)}.")
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:

@@ -99,7 +99,7 @@ _ALWAYS = frozenset({"key", "outcome", "route", "seconds", "status", "gone"})
 
 
 def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 4)
+    return None if seconds is None else round(seconds, 6)
 
 
 def write(entry: Entry) -> None:

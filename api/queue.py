@@ -1,4 +1,4 @@
-"""So many requests in an engine at once; more wait here, where their order can still change, and not for ever."""
+"""So many requests in the text engine at once; more wait here, where their order can still change, and not for ever."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
+from models import work
 from models.errors import Overloaded
 
 LONGEST_RETRY = 60
@@ -67,6 +68,7 @@ class Queue:
             self._leave()
 
     async def _wait(self, priority: int) -> None:
+        work.current().asked("text", self._clock())
         waiter = _Waiter(priority, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         if len(self._waiting) > self.max_waiting:

@@ -15,7 +15,8 @@ from commands.meter import Reached, Show
 from commands.recording import Recording
 from models.base import Audio, SpeechJob, Voice
 from models.errors import InvalidInput, SettingsError
-from models.loader import hosts, quiet
+from models.loader import hosts
+from models.quiet import quiet
 from settings import Settings
 from voice.catalog import Catalog
 from voice.schedule import Scheduler, Synthesizer

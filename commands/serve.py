@@ -15,6 +15,7 @@ from commands import weights
 from commands.check import openness_fault, port_fault
 from commands.options import Profile
 from models.errors import SettingsError, WeightsError
+from models.quiet import quiet
 from models.store import is_path
 from settings import Settings, load, profile_path
 
@@ -27,8 +28,6 @@ Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen
 def serve(profile: Profile = None, host: Host = None, port: Port = None) -> None:
     """Serve the profile. Ends as BentoML does: it takes this process over."""
     _choose(profile, host, port)
-    from models.loader import quiet  # brings the engines' modules, which no other command needs
-
     settings = load()
     _refuse_missing(settings)
     if fault := openness_fault(settings):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,22 +15,6 @@ from models.memory import vllm_share
 from models.speech.engine import WorkerSpeechEngine
 from models.store import Store, name_of
 from settings import Settings, Speech
-
-# No dependency may call out while serving, whatever the environment says.
-QUIET = {
-    "BENTOML_DO_NOT_TRACK": "True",
-    "DO_NOT_TRACK": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_OFFLINE": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "TRANSFORMERS_OFFLINE": "1",
-    "VLLM_DO_NOT_TRACK": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-}
-
-
-def quiet() -> None:
-    os.environ.update(QUIET)
 
 
 class Hosts(NamedTuple):

@@ -18,6 +18,7 @@ from typing import Any
 
 from models import errors, wire
 from models.errors import EngineDied, EngineFailed
+from models.quiet import QUIET
 
 log = logging.getLogger(__name__)
 
@@ -258,7 +259,7 @@ def _shown(line: bytes) -> str:
 def _environment(extra: dict[str, str]) -> dict[str, str]:
     """Where `models` is found whatever the working directory, and no hub: what is served lies on this machine."""
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, **extra, "HF_HUB_OFFLINE": "1", "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+    return {**os.environ, **extra, **QUIET, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
 
 
 def _error(head: dict[str, Any]) -> errors.FiresideError:

@@ -5,6 +5,7 @@ Whoever wants to know puts a Work around the request (`around`); engines and que
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,11 +27,16 @@ class Work:
     completion_tokens: int = 0
     stages: dict[str, Stage] = field(default_factory=dict)
     """By the engine's kind: text, speech, listening."""
+    _asked: dict[str, float] = field(default_factory=dict)
     _later: list[Callable[[Work], None]] = field(default_factory=list)
+
+    def asked(self, kind: str, at: float) -> None:
+        """It waits in front of the engine, which knows nothing of it yet."""
+        self._asked.setdefault(kind, at)
 
     def begun(self, kind: str, asked: float, begun: float) -> None:
         """Only the first time: what is made ahead later, a second sentence, waits because it may."""
-        self.stages.setdefault(kind, Stage(asked, begun))
+        self.stages.setdefault(kind, Stage(self._asked.pop(kind, asked), begun))
 
     def ended(self, kind: str, at: float) -> None:
         if stage := self.stages.get(kind):
@@ -41,10 +47,13 @@ class Work:
         self._later.append(tell)
 
     def settle(self) -> None:
-        """All is over: have everything told."""
+        """All is over: have everything told. What still waited has waited until now."""
         told, self._later = self._later, []
         for tell in told:
             tell(self)
+        now = time.monotonic()
+        for kind in tuple(self._asked):
+            self.begun(kind, now, now)
 
 
 _current: ContextVar[Work | None] = ContextVar("work", default=None)

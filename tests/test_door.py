@@ -14,8 +14,7 @@ import pytest
 from api import keys as keyring
 from api.app import in_front
 from api.body import check_depth
-from api.door import require
-from api.keys import KeyRing
+from api.keys import KeyRing, require
 from models.errors import Forbidden, InvalidInput, SettingsError
 from settings import Key, Settings, keys_file
 

@@ -183,6 +183,17 @@ def test_what_an_engine_tells_comes_to_the_request_that_it_works_for() -> None:
     assert work.current().stages == {}
 
 
+def test_a_wait_in_front_of_the_engine_counts_whether_it_came_to_an_end_or_not() -> None:
+    served, given_up = Entry(), Entry()
+    for entry in (served, given_up):
+        entry.asked("text", 1.0)
+    served.begun("text", 3.0, 4.0)
+    entries.tell(served)
+    entries.tell(given_up)
+    assert (served.stages["text"].asked, served.stages["text"].begun) == (1.0, 4.0)
+    assert given_up.stages["text"].begun > 4.0
+
+
 Line = Callable[..., str]
 
 

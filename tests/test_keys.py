@@ -94,6 +94,18 @@ def test_a_page_from_elsewhere_opens_no_socket_of_a_server_without_keys(tmp_path
             assert socket.recv()
 
 
+def test_to_speak_and_to_hear_in_a_chat_takes_a_key_that_opens_it(server: Server, home: Path) -> None:
+    key = command(home, "add", "writer", "--scopes", "text")
+    until(lambda: httpx.get(f"{server.url}/v1/models", headers={"X-API-Key": key}).status_code == 200)
+    recording = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
+    aloud = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
+    for said, extra, missing in (("Hi.", {}, ""), ("Hi.", aloud, "speech"), ([recording], {}, "listening")):
+        asked = {"model": "mock-text", "messages": [{"role": "user", "content": said}], **extra}
+        answer = httpx.post(f"{server.url}/v1/chat/completions", json=asked, headers={"X-API-Key": key})
+        assert answer.status_code == (403 if missing else 200)
+        assert f"does not open {missing}" in answer.text or not missing
+
+
 def test_keys_change_while_it_runs(server: Server, home: Path) -> None:
     def status(key: str) -> int:
         return httpx.get(f"{server.url}/v1/models", headers={"X-API-Key": key}).status_code

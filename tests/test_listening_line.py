@@ -12,8 +12,8 @@ from models.base import ListeningJob
 from models.listening.line import Line, Listening
 
 
-def add(line: Line, job_id: int, urgent: bool = False) -> None:
-    line.add(Listening(job_id, ListeningJob("me", np.zeros(0, np.float32), urgent=urgent)))
+def add(line: Line, job_id: int, urgent: bool = False, priority: int = 0) -> None:
+    line.add(Listening(job_id, ListeningJob("me", np.zeros(0, np.float32), urgent=urgent, priority=priority)))
 
 
 def turn(line: Line, urgent: bool = False) -> int:
@@ -34,6 +34,17 @@ def test_what_is_urgent_goes_before_files() -> None:
     add(line, 1)
     add(line, 2, urgent=True)
     assert [turn(line), turn(line)] == [2, 2]
+
+
+def test_of_both_kinds_those_with_a_higher_priority_go_first() -> None:
+    line = Line()
+    for job_id, urgent, priority in ((1, False, 9), (2, True, 0), (3, True, 1)):
+        add(line, job_id, urgent, priority)
+    order = []
+    for _ in range(3):
+        order.append(line.next())
+        line.remove(order[-1])
+    assert [listening.id for listening in order] == [3, 2, 1]
 
 
 def test_one_that_was_given_up_is_next_so_that_what_it_holds_is_free() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +64,3 @@ async def test_a_missing_model_is_told_by_its_engine(tmp_path: Path) -> None:
     with pytest.raises(EngineFailed, match="fireside models pull small"):
         await text.wait_ready()
     await text.stop()
-
-
-def test_serving_is_offline_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    loader.quiet()
-    assert os.environ["HF_HUB_OFFLINE"] == "1"

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
+from settings import keys_file
 from tests.browsing import browsing, tab
 from tests.servers import Server, serve
 from tests.test_faults import speech_worker
 
-REFUSED = {"error": {"message": "Incorrect API key provided.", "type": "invalid_request_error", "code": "invalid_api_key", "param": None}}
+RIGHT = "sk-right"
+
+
+@pytest.fixture(scope="module")
+def locked() -> Iterator[Server]:
+    with serve("mock", FIRESIDE_ACCESS__KEYS=json.dumps({"me": {"hash": keys_file.hashed(RIGHT)}})) as running:
+        yield running
 
 
 @pytest.fixture
-def guarded(page: Page, server: Server) -> Page:
-    """Before the server stands a proxy that wants the key sk-right."""
-    page.route("**/v1/**", guard)
-    page.goto(server.url)
+def guarded(page: Page, locked: Server) -> Page:
+    page.goto(locked.url)
     return page
-
-
-def guard(route: Route) -> None:
-    if route.request.headers.get("authorization") == "Bearer sk-right":
-        route.continue_()
-    else:
-        route.fulfill(status=401, json=REFUSED)
 
 
 def enter(page: Page, key: str) -> None:
@@ -40,10 +39,11 @@ def enter(page: Page, key: str) -> None:
 
 
 def test_a_wrong_key_is_told_and_the_right_one_is_entered_from_there(guarded: Page) -> None:
-    expect(guarded.locator("#notice")).to_contain_text("Incorrect API key provided. Enter the API key of this server in the settings.")
+    expect(guarded.locator("#notice")).to_contain_text("no API key came: send one")
+    expect(guarded.locator("#notice")).to_contain_text("Enter the API key of this server in the settings.")
     expect(guarded.locator("#engines li")).to_have_count(0)
     guarded.get_by_role("button", name="Enter the key").click()
-    enter(guarded, "sk-right")
+    enter(guarded, RIGHT)
     expect(guarded.locator("#notice")).to_be_empty()
     expect(guarded.locator("#engines [data-state=ready]")).to_have_count(3)
 
@@ -55,11 +55,21 @@ def test_a_question_with_a_wrong_key_is_refused_in_words(guarded: Page) -> None:
 
 
 def test_a_talk_with_a_wrong_key_says_so(guarded: Page) -> None:
-    guarded.route_web_socket("**/v1/realtime*", lambda socket: socket.close(code=3000))
     guarded.get_by_role("link", name="Talk").click()
     guarded.get_by_role("button", name="Start talking").click()
     expect(guarded.locator("#talk-problem")).to_contain_text("Enter the API key of this server in the settings.")
     expect(guarded.get_by_role("button", name="Start talking")).to_be_enabled()
+
+
+def test_with_the_right_key_there_is_a_chat_and_a_talk(guarded: Page) -> None:
+    guarded.get_by_role("button", name="Enter the key").click()
+    enter(guarded, RIGHT)
+    guarded.get_by_label("Your message").fill("Hello.")
+    guarded.keyboard.press("Enter")
+    expect(guarded.locator(".answer .foot")).to_contain_text("first token")
+    guarded.get_by_role("link", name="Talk").click()
+    guarded.get_by_role("button", name="Start talking").click()
+    expect(guarded.locator("#talk")).to_have_attribute("data-state", re.compile("listening|hearing|thinking|speaking"))
 
 
 def test_the_microphone_is_refused(playwright: Any, server: Server) -> None:

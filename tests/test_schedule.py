@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +70,30 @@ async def test_first_sentences_go_before_second_ones_and_slots_are_kept() -> Non
     assert engine.started == [("1", 0), ("2", 0), ("1", 1), ("2", 1)]
     assert engine.most == 1
     assert (scheduler.running, scheduler.waiting) == (0, 0)
+
+
+async def test_who_waits_too_long_for_a_first_sound_is_refused_and_who_hears_already_waits_on() -> None:
+    engine = Engine(concurrency=2)
+    scheduler = Scheduler(engine, max_waiting=10, patience=0.02)
+    running = [asyncio.create_task(collect(scheduler, job(owner))) for owner in (1, 2)]
+    await engine.begun.wait()
+    later = asyncio.create_task(collect(scheduler, job(1, 1)))  # of one for whom something is being made
+    with pytest.raises(Overloaded, match=r"not begun within 0\.02 s") as refused:
+        await collect(scheduler, job(3))
+    assert refused.value.retry_after >= 1
+    engine.go.set()
+    assert [len(audio) for audio in await asyncio.gather(*running, later)] == [3, 3, 3]
+    assert (scheduler.running, scheduler.waiting) == (0, 0)
+
+
+async def test_who_has_priority_goes_first() -> None:
+    engine = Engine()
+    scheduler = Scheduler(engine, max_waiting=10)
+    tasks = [asyncio.create_task(collect(scheduler, wanted)) for wanted in (job(1), job(2), replace(job(3), priority=60))]
+    await engine.begun.wait()
+    engine.go.set()
+    await asyncio.gather(*tasks)
+    assert engine.started == [("1", 0), ("3", 0), ("2", 0)]
 
 
 async def test_closing_a_running_job_stops_the_engine_and_frees_its_slot() -> None:

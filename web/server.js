@@ -38,7 +38,7 @@ export function refusal(status, answer, after = null) {
 }
 
 function advice(status, code, param, after) {
-  if (status === 401 || status === 403) return "Enter the API key of this server in the settings.";
+  if (status === 401) return "Enter the API key of this server in the settings.";
   if (code === "context_length_exceeded" || param === "input_tokens") return "Begin a new chat, or shorten the question.";
   if (status === 429 || code === "overloaded") return after ? `Try again in ${after} s.` : "Try again in a moment.";
   return "";

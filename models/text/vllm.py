@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
 from models.errors import STOPPED, EngineDied, EngineFailed, NotReady, WeightsError
+from models.quiet import QUIET
 from settings import Text
 
 if TYPE_CHECKING:
@@ -26,17 +27,8 @@ if TYPE_CHECKING:
     from models.text.vllm_openai import OpenAIApp
     from models.text.vllm_request import Requests
 
-# Nothing leaves the machine; and spawn, as vLLM's own server: a fork of a process with threads may hang.
-ENVIRONMENT = {
-    "DO_NOT_TRACK": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_OFFLINE": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "TRANSFORMERS_OFFLINE": "1",
-    "VLLM_DO_NOT_TRACK": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
-}
+# Spawn, as vLLM's own server: a fork of a process with threads may hang.
+ENVIRONMENT = {**QUIET, "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
 POLL = 0.25
 """Seconds between two looks at the engine's processes."""
 GRACE = 15.0

@@ -1,20 +1,27 @@
-"""Run in an empty network namespace: serve the cpu profile and ask it for text, for speech, and for what it hears in that."""
+"""Run in an empty network namespace: serve the cpu profile, ask it for all that it does, stop it."""
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
+import json
 import socket
 import struct
 import sys
 from pathlib import Path
 
 import httpx
+from openai import AsyncOpenAI
+from websockets.asyncio.client import connect
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.servers import serve
+from tests.realtime import Client, pcm
+from tests.servers import Server, serve
+from tests.watching import TALKATIVE
 
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+QUESTION = "What is the capital of France?"
 
 
 def raise_loopback() -> None:
@@ -31,21 +38,63 @@ def is_cut_off() -> bool:
     return False
 
 
+def chat(server: Server) -> str:
+    body = {"model": "gpt-4o-mini", "temperature": 0, "max_tokens": 20, "messages": [{"role": "user", "content": QUESTION}]}
+    answer = httpx.post(f"{server.url}/v1/chat/completions", json=body, timeout=120).raise_for_status().json()
+    return str(answer["choices"][0]["message"]["content"])
+
+
+def speak(server: Server, text: str, kind: str) -> bytes:
+    body = {"model": "tts-1", "input": text, "response_format": kind, "seed": 1}
+    return httpx.post(f"{server.url}/v1/audio/speech", json=body, timeout=120).raise_for_status().content
+
+
+def transcribe(server: Server, audio: bytes) -> str:
+    files, form = {"file": ("spoken.wav", audio)}, {"model": "whisper-1"}
+    answer = httpx.post(f"{server.url}/v1/audio/transcriptions", files=files, data=form, timeout=120).raise_for_status().json()
+    return str(answer["text"])
+
+
+async def speak_on_the_socket(server: Server) -> int:
+    """Bytes of audio until the text is done."""
+    received = 0
+    async with connect(f"ws{server.url[4:]}/ws", max_size=None) as ws:
+        await ws.send(json.dumps({"type": "speak", "text": "Nobody listens.", "events": True, "seed": 1}))
+        async for frame in ws:
+            if isinstance(frame, bytes):
+                received += len(frame)
+            elif json.loads(frame)["type"] == "done":
+                break
+    return received
+
+
+async def converse(server: Server, question: bytes) -> str:
+    """What is said to a spoken question."""
+    async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as sdk, sdk.realtime.connect(model="gpt-realtime") as connection:
+        client = Client(connection, patience=120)
+        await client.until("session.created")
+        await client.configure(max_output_tokens=30)
+        await client.hear(question + pcm(1.0, loud=False))
+        await client.until("response.done")
+        return str(client.of("response.output_audio_transcript.done")[0]["transcript"])
+
+
+def session(server: Server) -> None:
+    print("chat:", chat(server))
+    audio = speak(server, "No network is needed.", "wav")
+    print(f"speech: {len(audio)} bytes")
+    print("heard:", transcribe(server, audio))
+    print(f"socket: {asyncio.run(speak_on_the_socket(server))} bytes")
+    print("realtime:", asyncio.run(converse(server, speak(server, QUESTION, "pcm"))))
+
+
 def main() -> None:
     raise_loopback()
     if not is_cut_off():
         raise SystemExit("the network is not cut: run this under `unshare -rn`")
-    with serve("cpu", ready_within=400) as server:
-        question = {"model": "gpt-4o-mini", "temperature": 0, "max_tokens": 20}
-        question["messages"] = [{"role": "user", "content": "What is the capital of France?"}]
-        answer = httpx.post(f"{server.url}/v1/chat/completions", json=question, timeout=120).json()
-        print(answer["choices"][0]["message"]["content"])
-        speech = {"model": "tts-1", "input": "No network is needed.", "response_format": "wav", "seed": 1}
-        audio = httpx.post(f"{server.url}/v1/audio/speech", json=speech, timeout=120).content
-        print(f"{len(audio) / 48000:.1f} seconds of speech")
-        files, form = {"file": ("spoken.wav", audio)}, {"model": "whisper-1"}
-        heard = httpx.post(f"{server.url}/v1/audio/transcriptions", files=files, data=form, timeout=120).json()
-        print(heard["text"])
+    with serve("cpu", ready_within=500, **TALKATIVE) as server:
+        session(server)
+        print("ended with", server.stop())
 
 
 if __name__ == "__main__":
