@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
+if sys.argv[1:2] == ["serve"]:  # before what takes time to import
+    from commands.launch import leave_on_signals
+
+    leave_on_signals()
+
 from commands import keys, models, voices
 from commands.chat import chat
 from commands.check import check

@@ -1,6 +1,7 @@
 """From the first SIGTERM or SIGINT to the end of the process, whoever started it and whatever its clients do.
 
-uvicorn waits for requests in flight without a limit, and BentoML for uvicorn; so the limits are held here.
+uvicorn waits for requests in flight without a limit, and BentoML for uvicorn; so the limits are held here. And when BentoML's supervisor is
+gone, nobody would ever end this process: it ends as by a SIGTERM.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ STOP = 20.0
 LAST_WORDS = 2.0
 """Seconds for the last bytes of the requests that were ended. Who has not read them by then (a client may never) does not get them."""
 
+_PARENT = os.getppid()
+"""As it was when this process had just begun."""
+
 Handler = Callable[[int, FrameType | None], Any]
 
 
@@ -36,10 +40,20 @@ class Ending:
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
         self._forget = on_end(self._begin)
+        self._part = on_orphaned(self._loop, end_this_process)
 
     def forget(self) -> None:
         """Leave the signals alone from now on. An end that has begun goes on: it is the limit of the clean one too."""
         self._forget()
+        self._part()
+
+    def over(self) -> None:
+        """The engines are stopped, and nothing is left to wait for. Python would wait for its threads, and one that imports vLLM cannot be
+        called off."""
+        if self._task is not None:
+            last = threading.Timer(LAST_WORDS, exit_process, (0,))
+            last.daemon = True
+            last.start()
 
     def _begin(self) -> None:
         """In a signal handler: no more than flags."""
@@ -94,6 +108,35 @@ def on_end(call: Callable[[], None]) -> Callable[[], None]:
                 previous[number] = handler
                 signal.signal(number, handle)
     return undo
+
+
+def on_orphaned(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> Callable[[], None]:
+    """When the process that has started this one has ended, call `call`; returns what undoes this. Linux alone tells it."""
+    try:
+        parent = os.pidfd_open(_PARENT)
+    except ProcessLookupError:
+        loop.call_soon(call)
+        return lambda: None
+    except (OSError, AttributeError):  # another system, or a sandbox that does not have it
+        return lambda: None
+    watched = [parent]
+
+    def undo() -> None:
+        while watched:
+            loop.remove_reader(watched[0])
+            os.close(watched.pop())
+
+    def orphaned() -> None:
+        undo()
+        call()
+
+    loop.add_reader(parent, orphaned)
+    return undo
+
+
+def end_this_process() -> None:
+    log.error("BentoML's supervisor has ended: leaving, too")
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _close_listeners(handler: Handler) -> None:

@@ -66,6 +66,8 @@ class Runtime:
         if self._naming:
             self._naming.cancel()
         await asyncio.gather(*(host.stop() for _, host in self.hosts()))
+        if self._ending:
+            self._ending.over()
 
     def hosts(self) -> Iterator[tuple[str, EngineHost[Any]]]:
         if self.text:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import settings as configuration
-from commands import weights
+from commands import launch, weights
 from commands.check import openness_fault, port_fault
 from commands.options import Profile
 from models.errors import SettingsError, WeightsError
@@ -46,6 +46,7 @@ def serve(profile: Profile = None, host: Host = None, port: Port = None) -> None
     _allow_many_connections()
     command = serve_command(settings)
     sys.stdout.flush()
+    launch.hold_signals()
     os.execv(command[0], command)
 
 
@@ -62,7 +63,7 @@ def serve_command(settings: Settings) -> list[str]:
     if not (ROOT / "service.py").is_file():
         raise SettingsError(f"no service.py in {ROOT}: this installation is not whole; install fireside again")
     where = ["--host", settings.server.host, "--port", str(settings.server.port), "--working-dir", str(ROOT)]
-    return [sys.executable, "-m", "bentoml", "serve", "service:Fireside", *where]
+    return [sys.executable, "-P", str(ROOT / "commands" / "launch.py"), "serve", "service:Fireside", *where]
 
 
 def _refuse_missing(settings: Settings) -> None:

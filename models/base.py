@@ -198,7 +198,17 @@ class Engine(Protocol):
         """Wait until a started engine dies of itself and return why. Never returns for a healthy or stopped one."""
 
     def load(self) -> Load:
-        """What is running and waiting now."""
+        """What is running and waiting now, without a probe."""
+
+    @property
+    def progress(self) -> int:
+        """Changes with all that is made in it for clients: steps of tokens, windows, segments."""
+
+    async def probe(self) -> None:
+        """Make the least that it can make, for nobody. Whatever comes of it is a sign of life, an error too."""
+
+    async def kill(self, why: str) -> None:
+        """End one that hangs, at once: requests in it get EngineDied, and `died` returns `why`."""
 
 
 class TextEngine(Engine, Protocol):

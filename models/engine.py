@@ -52,6 +52,14 @@ class WorkerEngine:
             await asyncio.Event().wait()  # stopped, not dead
         return why
 
+    async def kill(self, why: str) -> None:
+        if self._worker is not None:
+            self._worker.kill(why)
+
+    @property
+    def progress(self) -> int:
+        return self._worker.frames if self._worker is not None else 0
+
     @property
     def pid(self) -> int | None:
         """Of the worker process; None while there is none."""

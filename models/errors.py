@@ -111,7 +111,8 @@ class ImplausibleAudio(EngineFailed):
 
 
 class EngineDied(EngineFailed):
-    pass
+    retry_after = 5
+    """Seconds; it is loaded again."""
 
 
 class EngineTimeout(EngineFailed):

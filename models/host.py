@@ -14,6 +14,8 @@ from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from models.base import Engine
 from models.errors import EngineFailed, FiresideError, NotReady, WeightsError
+from models.probe import watched
+from settings import Probe
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,8 @@ def exit_process(code: int) -> NoReturn:
 class EngineHost(Generic[E]):
     """Runs an engine without blocking: `start` returns at once, `ready` tells, `require` hands out the engine or raises NotReady.
 
-    Hosts that share `loads` load one at a time; one that comes `after` others waits, at each load, until none of them loads.
+    Hosts that share `loads` load one at a time; one that comes `after` others waits, at each load, until none of them loads. By `probe` an
+    engine that hangs is found: it counts as dead.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class EngineHost(Generic[E]):
         *,
         on_death: Policy = "restart",
         restarts: Restarts | None = None,
+        probe: Probe | None = None,
         loads: asyncio.Lock | None = None,
         after: Sequence[EngineHost[Any]] = (),
         on_change: Callable[[Status], None] | None = None,
@@ -81,6 +85,7 @@ class EngineHost(Generic[E]):
         self.engine = engine
         self._on_death = on_death
         self._restarts = restarts or Restarts()
+        self._probe = probe
         self._loads = loads or asyncio.Lock()
         self._after = after
         self._on_change = on_change
@@ -176,7 +181,8 @@ class EngineHost(Generic[E]):
             return await self._after_failed_load(error)
         self._was_ready = True
         self._set("ready", "ready")
-        why = await self.engine.died()
+        async with watched(self.engine, self._probe):
+            why = await self.engine.died()
         log.error("%s died: %s", self.engine.name, why)
         self.failure = Failure(why, self._clock())
         return await self._after_death(why)
@@ -211,7 +217,7 @@ class EngineHost(Generic[E]):
             await self._give_up(f"died {len(self._deaths)} times within {self._restarts.window:.0f} s, last: {why}")
             return None
         delay = self._restarts.delay(len(self._deaths))
-        self._set("loading", f"died ({why}); loading again in {delay:.0f} s")
+        self._set("loading", f"{why}; loading again in {delay:.0f} s")
         await self.engine.stop()
         return delay
 

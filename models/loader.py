@@ -27,10 +27,11 @@ def hosts(settings: Settings) -> Hosts:
     """None where the configuration has none. No two load at once, and text waits for speech and listening, at every load."""
     loads = asyncio.Lock()
     voices, ears, model = _speech(settings), _listening(settings), _text(settings)
-    speech = EngineHost(voices, loads=loads) if voices else None
-    listening = EngineHost(ears, loads=loads) if ears else None
+    speech = EngineHost(voices, probe=settings.speech.probe, loads=loads) if voices else None
+    listening = EngineHost(ears, probe=settings.listening.probe, loads=loads) if ears else None
     first = [host for host in (speech, listening) if host]
-    text = EngineHost(model, on_death=settings.text.on_death, loads=loads, after=first) if model else None
+    on_death, probe = settings.text.on_death, settings.text.probe
+    text = EngineHost(model, on_death=on_death, probe=probe, loads=loads, after=first) if model else None
     return Hosts(text, speech, listening)
 
 

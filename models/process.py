@@ -37,11 +37,12 @@ class Kind:
 
 
 class Exchange:
-    """One job with a worker: what is sent for it, and what comes back. Close it."""
+    """One job with a worker: what is sent for it, and what comes back. Close it. What comes back for a probe counts for nothing."""
 
-    def __init__(self, worker: WorkerProcess, id: int) -> None:  # noqa: A002 - the word for it
+    def __init__(self, worker: WorkerProcess, id: int, probe: bool) -> None:  # noqa: A002 - the word for it
         # What came and was not taken yet. Not bounded: a job is a sentence, or a recording, so that what it makes is.
         self.inbox = asyncio.Queue[wire.Frame | EngineFailed]()
+        self.probe = probe
         self._worker = worker
         self._id = id
 
@@ -79,7 +80,9 @@ class WorkerProcess:
         self._writer = writer
         self._ids = itertools.count(1)
         self._exchanges: dict[int, Exchange] = {}
-        self._stopped = False
+        self.frames = 0
+        """That have come for jobs, other than probes."""
+        self._ended_by_us = ""
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._logs = asyncio.create_task(self._log())
         self._loaded: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -137,23 +140,23 @@ class WorkerProcess:
 
     @property
     def jobs(self) -> int:
-        return len(self._exchanges)
+        return sum(not exchange.probe for exchange in self._exchanges.values())
 
     async def died(self) -> str:
         """Wait for the end of the process and say how it came about."""
         return await asyncio.shield(self._ended)
 
-    def begin(self) -> Exchange:
+    def begin(self, *, probe: bool = False) -> Exchange:
         """A new job. EngineDied where the worker has ended already."""
         if not self.alive:
             raise EngineDied(self._ended.result())
         job_id = next(self._ids)
-        return self._exchanges.setdefault(job_id, Exchange(self, job_id))
+        return self._exchanges.setdefault(job_id, Exchange(self, job_id, probe))
 
-    async def job(self, kind: str, body: bytes = b"", **head: Any) -> AsyncGenerator[wire.Frame, None]:
+    async def job(self, kind: str, head: dict[str, Any], *, probe: bool = False) -> AsyncGenerator[wire.Frame, None]:
         """All that comes back for one job that is asked for at once. Closing it cancels the job."""
-        with contextlib.closing(self.begin()) as exchange:
-            exchange.send(kind, body, **head)
+        with contextlib.closing(self.begin(probe=probe)) as exchange:
+            exchange.send(kind, **head)
             while (frame := await exchange.receive()) is not None:
                 yield frame
 
@@ -172,7 +175,8 @@ class WorkerProcess:
 
     async def stop(self) -> None:
         """End the process and wait for it. Jobs still in it get EngineDied."""
-        self._stopped = self.alive
+        if self.alive:
+            self._ended_by_us = self._ended_by_us or errors.STOPPED
         self._writer.close()
         try:
             async with asyncio.timeout(_GRACE):
@@ -180,6 +184,11 @@ class WorkerProcess:
         except TimeoutError:
             self._kill()
             await self.died()
+
+    def kill(self, why: str) -> None:
+        """End a process that hangs, be it stopped by a signal. Jobs in it get EngineDied, which says `why`."""
+        self._ended_by_us = why
+        self._kill()
 
     def _kill(self) -> None:
         # Not Process.kill(): that polls first, and so takes the exit code away from asyncio's watcher, which then reports 255.
@@ -210,14 +219,20 @@ class WorkerProcess:
             self._loaded.set_result(head)
         elif "id" not in head:
             self._loaded.set_exception(_error(head))
-        elif exchange := self._exchanges.get(head["id"]):
+        else:
+            self._deliver(frame)
+
+    def _deliver(self, frame: wire.Frame) -> None:
+        head = frame.head
+        if exchange := self._exchanges.get(head["id"]):
+            self.frames += not exchange.probe
             exchange.inbox.put_nowait(frame)
             if head["kind"] in wire.LAST:
                 del self._exchanges[head["id"]]
 
     def _bury(self, code: int) -> str:
-        why = errors.STOPPED if self._stopped else f"the {self._name} worker {_exit(code)}"
-        if not self._stopped:  # its words are for the log, not for clients: they name files and code
+        why = self._ended_by_us or f"the {self._name} worker {_exit(code)}"
+        if why != errors.STOPPED:  # its words are for the log, not for clients: they name files and code
             log.error("%s; its last lines:%s", why, "".join(f"\n  {line}" for line in self._last_lines) or " none")
         for exchange in self._exchanges.values():
             exchange.inbox.put_nowait(EngineDied(why))

@@ -5,7 +5,6 @@ ends with it. There are two kinds: `python -m models.speech.worker --fd N` and `
 from __future__ import annotations
 
 import argparse
-import ctypes
 import importlib
 import os
 import signal
@@ -18,8 +17,7 @@ from typing import Any, Protocol
 
 from models import wire
 from models.errors import EngineDied, EngineFailed, FiresideError, WeightsError
-
-_PR_SET_PDEATHSIG = 1
+from models.parent import end_with_parent
 
 
 class ServerGoneError(Exception):
@@ -127,8 +125,7 @@ def _die_with_the_server() -> None:
     """The server drains on SIGTERM and ends the worker itself; but if it is killed, the worker must not outlive it."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
 
 
 def _or_exit(work: Callable[[], None]) -> None:

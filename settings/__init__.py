@@ -11,6 +11,7 @@ from settings.limits import Limits
 from settings.load import CONFIGS, MASK, from_environment, known_keys, load, masked, profile_path, profiles
 from settings.origins import CoquiName, Files, Hub, Origin, Package
 from settings.part import Part
+from settings.probe import Probe
 from settings.seeing import Logs, Traces
 from settings.server import Server
 from settings.whole import Aliases, Memory, Settings
@@ -35,6 +36,7 @@ __all__ = [
     "Origin",
     "Package",
     "Part",
+    "Probe",
     "Server",
     "Settings",
     "Speech",

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from settings.part import Part
+from settings.probe import Probe
 
 
 class Fault(Part):
@@ -54,6 +55,8 @@ class Text(Part):
     """Seconds that one may wait there; then it is refused with 503."""
     shutdown_timeout: float = Field(30, ge=0)
     """Seconds that running generations get to finish after SIGTERM, at most server.drain_timeout; 0 ends them at once."""
+    probe: Probe = Probe()
+    """One token, asked for when EngineCore has told of no step: so a hang is found."""
     mock: MockText = MockText()
     """How the mock engine behaves."""
 
@@ -96,6 +99,8 @@ class Speech(Part):
     """Sentences of one request that are made ahead of the one its client is receiving."""
     start_timeout: float = Field(300, gt=0)
     """Seconds the worker has to load and warm up."""
+    probe: Probe = Probe()
+    """One word, spoken when no audio has come of the worker: so a hang is found."""
     mock: MockSpeech = MockSpeech()
     """How the mock engine behaves."""
 
@@ -144,5 +149,7 @@ class Listening(Part):
     """Seconds that a recording may wait until the first of it is understood; then it is refused with 503."""
     start_timeout: float = Field(300, gt=0)
     """Seconds the worker has to load and warm up."""
+    probe: Probe = Probe()
+    """A quarter of a second of silence, listened to when nothing has come of the worker: so a hang is found."""
     mock: MockListening = MockListening()
     """How the mock engine behaves."""

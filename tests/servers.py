@@ -94,7 +94,7 @@ FIRESIDE = ("cli", "serve")
 def serve(
     profile: str, *, by: tuple[str, ...] = BENTOML, port: int = 0, ready_within: float = 90, wait: str = "/readyz", **environment: str
 ) -> Iterator[Server]:
-    """`environment` is added to the process's, e.g. FIRESIDE_TEXT__MOCK__TTFT="0.1"."""
+    """`environment` is added to the process's, e.g. FIRESIDE_TEXT__MOCK__TTFT="0.1". "" as `wait` does not wait."""
     port = port or free_port()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
@@ -104,7 +104,8 @@ def serve(
             process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True)
         server = Server(f"http://127.0.0.1:{port}", process, log)
         try:
-            server.wait(wait, 200, ready_within)
+            if wait:
+                server.wait(wait, 200, ready_within)
             yield server
         finally:
             if process.poll() is None:

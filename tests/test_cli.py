@@ -200,6 +200,7 @@ def test_what_the_operating_system_refuses_is_one_line_too(run: Run, tmp_path: P
 def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[list[str]] = []
     monkeypatch.setattr(serving.os, "execv", lambda path, command: handed.append(command))
+    monkeypatch.setattr(serving.launch, "hold_signals", lambda: None)
     monkeypatch.setattr(serving.os, "environ", {**os.environ})
     monkeypatch.chdir(tmp_path)
     (tmp_path / "voices" / "ann").mkdir(parents=True)
@@ -209,7 +210,8 @@ def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_pa
     assert result.exit_code == 0, result.output
     ((python, *command),) = handed
     assert python == sys.executable
-    assert command == ["-m", "bentoml", "serve", "service:Fireside", "--host", "0.0.0.0", "--port", "4321", "--working-dir", str(ROOT)]
+    launched = ["-P", str(ROOT / "commands" / "launch.py"), "serve", "service:Fireside"]
+    assert command == [*launched, "--host", "0.0.0.0", "--port", "4321", "--working-dir", str(ROOT)]
     environment = serving.os.environ
     assert environment["FIRESIDE_PROFILE"] == str(mine)
     assert environment["FIRESIDE_HOME"] == str(home)
@@ -247,6 +249,7 @@ def test_serve_has_workers_replaced_unless_their_death_is_to_end_it(
     run: Run, monkeypatch: pytest.MonkeyPatch, policy: str, replaced: bool
 ) -> None:
     monkeypatch.setattr(serving.os, "execv", lambda *_: None)
+    monkeypatch.setattr(serving.launch, "hold_signals", lambda: None)
     monkeypatch.setenv("FIRESIDE_TEXT__ON_DEATH", policy)
     assert run("serve").exit_code == 0
     assert ("BENTOML_CONTAINERIZED" not in os.environ) == replaced

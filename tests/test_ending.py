@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import psutil
@@ -12,7 +16,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.servers import Server, serve
+from tests.servers import FIRESIDE, Server, serve
 
 SECOND = {"FIRESIDE_SERVER__DRAIN_TIMEOUT": "1"}
 SLOW = {"FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND": "5", "FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR": "1"}
@@ -66,7 +70,7 @@ def test_speech_that_outlasts_the_limit_is_cut() -> None:
 
 def test_a_client_that_does_not_read_holds_up_nobody() -> None:
     with serve("mock", **SECOND, FIRESIDE_TEXT__MOCK__MAX_MODEL_LEN="1000000") as server, socket.socket() as client:
-        family = psutil.Process(server.process.pid).children(recursive=True)
+        children = family(server)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", int(server.url.rpartition(":")[2])))
         body = json.dumps({**CHAT, "ignore_eos": True}).encode()
@@ -75,7 +79,7 @@ def test_a_client_that_does_not_read_holds_up_nobody() -> None:
         client.recv(1)
         terminate(server)
         assert ended(server)
-        _, alive = psutil.wait_procs(family, timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=10)
         assert alive == []
 
 
@@ -113,6 +117,59 @@ def test_a_signal_during_the_load_ends_it_cleanly(engine: str) -> None:
         terminate(server)
         assert ended(server)
         _, alive = psutil.wait_procs(family, timeout=10)
+        assert alive == []
+
+
+def catches(server: Server) -> bool:
+    """The launcher's first lines have run, and BentoML's import is before it."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return bool(int(status.partition("SigCgt:")[2].split()[0], 16) & 1 << signal.SIGTERM - 1)
+
+
+def runs(module: str) -> Callable[[Server], bool]:
+    return lambda server: any(module in one.cmdline() for one in family(server))
+
+
+def family(server: Server) -> list[psutil.Process]:
+    return psutil.Process(server.process.pid).children(recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [(catches, signal.SIGINT), (runs("_bentoml_impl.worker.service"), signal.SIGTERM), (runs("models.speech.worker"), signal.SIGINT)],
+    ids=["import", "start of the worker", "load"],
+)
+def test_a_signal_at_any_moment_of_the_start_ends_it_cleanly(moment: Callable[[Server], bool], number: signal.Signals) -> None:
+    """Ctrl-C is for the whole group, what an orchestrator sends for the first process."""
+    with serve("mock", by=FIRESIDE, wait="", FIRESIDE_SPEECH__MOCK__LOAD_SECONDS="600") as server:
+        deadline = time.monotonic() + 60
+        while not moment(server):
+            assert time.monotonic() < deadline, server.tail()
+            time.sleep(0.01)
+        children = family(server)
+        (os.killpg if number == signal.SIGINT else os.kill)(server.process.pid, number)
+        assert ended(server)
+        _, alive = psutil.wait_procs(children, timeout=10)
+        assert alive == []
+        assert "Traceback" not in server.tail()
+
+
+def test_nothing_outlives_what_was_killed() -> None:
+    with serve("mock", **SLOW) as server:
+        worker, *engines = family(server)
+        worker.kill()
+        _, alive = psutil.wait_procs(engines, timeout=20)
+        assert alive == []
+        server.wait("/readyz", 200, 60)
+        children = family(server)
+        assert all(one.status() != psutil.STATUS_ZOMBIE for one in children)
+        assert len(children) == len(engines) + 1
+        with httpx.stream("POST", f"{server.url}/generate", json={"prompt": "a", "max_tokens": 10}) as answer:
+            text = answer.iter_text()
+            next(text)
+            server.process.kill()
+            assert "error" not in "".join(text), "who was in flight gets the rest"
+        _, alive = psutil.wait_procs(children, timeout=20)
         assert alive == []
 
 

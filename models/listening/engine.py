@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import work
-from models.base import WINDOW, Detector, Heard, ListeningJob, Load
+from models.base import LISTENING_RATE, WINDOW, Detector, Heard, ListeningJob, Load
 from models.engine import WorkerEngine
 from models.listening import codec
-from models.process import Exchange, Kind
+from models.process import Exchange, Kind, WorkerProcess
+
+_PROBE = ListeningJob("probe", np.zeros(LISTENING_RATE // 4, np.float32), language="en", temperature=0.0, urgent=True)
+"""Past the files that wait, as a turn of a conversation: that way is the shortest. Silence, of which nothing is invented."""
 
 
 class WorkerListeningEngine(WorkerEngine):
@@ -34,23 +37,39 @@ class WorkerListeningEngine(WorkerEngine):
         worker, told = self._alive(), work.current()
         self._jobs += 1
         try:
-            with contextlib.closing(worker.begin()) as exchange:
-                for part in codec.parts(job.samples):
-                    exchange.send("audio", part)
-                    await exchange.sent()
-                exchange.send("transcribe", **codec.job_head(job))
+            async with contextlib.aclosing(_heard(worker, job)) as found:
                 asked = time.monotonic()
-                while (frame := await exchange.receive()) is not None:
-                    told.begun("listening", asked, frame.head["begun"])
-                    yield codec.heard_of(frame)
+                async for begun, heard in found:
+                    told.begun("listening", asked, begun)
+                    yield heard
         finally:
             told.ended("listening", time.monotonic())
             self._jobs -= 1
 
+    async def probe(self) -> None:
+        with contextlib.closing(self._alive().begin(probe=True)) as exchange:
+            await _detector(exchange).feed(_PROBE.samples[:WINDOW])
+        async for _ in _heard(self._alive(), _PROBE, probe=True):
+            pass
+
     async def detector(self) -> Detector:
-        exchange = self._alive().begin()
-        exchange.send("detect")
-        return WorkerDetector(exchange)
+        return _detector(self._alive().begin())
+
+
+def _detector(exchange: Exchange) -> WorkerDetector:
+    exchange.send("detect")
+    return WorkerDetector(exchange)
+
+
+async def _heard(worker: WorkerProcess, job: ListeningJob, *, probe: bool = False) -> AsyncGenerator[tuple[float, Heard], None]:
+    """Each with the moment at which the worker began with the job."""
+    with contextlib.closing(worker.begin(probe=probe)) as exchange:
+        for part in codec.parts(job.samples):
+            exchange.send("audio", part)
+            await exchange.sent()
+        exchange.send("transcribe", **codec.job_head(job))
+        while (frame := await exchange.receive()) is not None:
+            yield frame.head["begun"], codec.heard_of(frame)
 
 
 class WorkerDetector:

@@ -15,7 +15,7 @@ from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
 from models.base import LISTENING_RATE, Heard, Language, ListeningJob, Segment, Word
-from models.errors import EngineDied, EngineFailed, WeightsError
+from models.errors import EngineDied, EngineFailed, Overloaded, WeightsError
 from models.listening.short import LONGEST, Turn
 from models.listening.silero import Silero
 
@@ -25,7 +25,8 @@ _URGENT_TEMPERATURES = (0.0, 0.4)
 _URGENT_TOKENS = 220
 """More than are said in Whisper's window, and with the longest prompt as many as there is room for."""
 _AUTO = {"cuda": "float16", "cpu": "int8"}
-# Of a GPU that cannot go on: whatever comes after it fails too.
+# CTranslate2 has no classes for them. Of memory that did not do for one job; and of a GPU that cannot go on: what comes after fails too.
+_EXHAUSTED = ("out of memory", "ALLOC_FAILED", "bad_alloc", "Unable to allocate")
 _FATAL = ("CUDA error", "CUBLAS_STATUS", "cuDNN")
 
 
@@ -46,8 +47,10 @@ class WhisperListener:
         job = replace(job, language=_code(job.language))
         try:
             yield from self._turn(job) if _is_turn(job) else self._recording(job)
-        except (RuntimeError, ValueError) as error:
-            if any(word in str(error) for word in _FATAL) and "out of memory" not in str(error):
+        except (RuntimeError, ValueError, MemoryError) as error:
+            if _exhausted(error):
+                raise Overloaded(f"no memory is left to listen to this audio: try again, or raise memory.margin_gib ({error})") from None
+            if any(word in str(error) for word in _FATAL):
                 raise EngineDied(f"the GPU failed and the listening worker cannot go on: {error}") from error
             raise EngineFailed(f"Whisper failed on this audio: {error}") from error
 
@@ -96,6 +99,10 @@ class WhisperListener:
         self._silero.stream()(noise[:512])
 
 
+def _exhausted(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _EXHAUSTED)
+
+
 def _temperatures(job: ListeningJob, otherwise: tuple[float, ...]) -> float | tuple[float, ...]:
     return otherwise if job.temperature is None else job.temperature
 
@@ -140,7 +147,9 @@ def _load(config: dict[str, Any], device: str, workers: int) -> WhisperModel:
             num_workers=workers,
             local_files_only=True,
         )
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, MemoryError) as error:
+        if _exhausted(error):
+            raise EngineFailed(f"no memory is left for Whisper {config['name']} on {device}: choose a smaller one ({error})") from error
         raise WeightsError(f"Whisper {config['name']} at {config['path']} cannot be loaded on {device} as {kind}: {error}") from error
 
 

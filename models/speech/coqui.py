@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from TTS.config import load_config
 
 from models.base import Audio, Room, SpeechJob, Voice, Word
-from models.errors import EngineDied, EngineFailed, ImplausibleAudio, UnknownVoice, WeightsError
+from models.errors import EngineFailed, ImplausibleAudio, UnknownVoice, WeightsError
 from models.speech import phonemes, stats
 from models.speech.batches import Batches
+from models.speech.exhausted import told_as_such
 from models.speech.sentence import SentenceModel, Speaker
 from models.speech.silence import Trimmer
 from models.speech.vits import Tokens, VitsModel
@@ -92,11 +93,8 @@ class CoquiRenderer:
         """Windows of the sentence, trimmed; a text with nothing to speak is a short silence. EngineFailed if others come out silent."""
         self._making.append(job)
         try:
-            yield from self._render(job, cancelled)
-        except torch.OutOfMemoryError as error:
-            raise EngineFailed(f"no GPU memory left for this sentence: raise memory.margin_gib ({error})") from error
-        except torch.AcceleratorError as error:
-            raise EngineDied(f"the GPU failed and the speech worker cannot go on: {error}") from error
+            with told_as_such("this sentence"):
+                yield from self._render(job, cancelled)
         finally:
             self._making.remove(job)
 
@@ -144,7 +142,8 @@ class CoquiRenderer:
         yield Audio(_pcm(trimmer.finish()), model.rate)
 
     def _add(self, name: str, folder: Path, licence: str) -> None:
-        model = self._load(folder)
+        with told_as_such(f"the model {name}"):
+            model = self._load(folder)
         for speaker in _vits_speakers(model, name, licence) if isinstance(model, VitsModel) else model.voices(name, licence):
             self._speakers[speaker.voice.id] = _Speaker(model, speaker.name)
             self._voices.append(speaker.voice)

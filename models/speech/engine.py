@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -11,6 +12,10 @@ from models.engine import WorkerEngine
 from models.errors import UnknownVoice
 from models.process import Kind
 from models.speech import codec
+
+_PROBE = "Hello."
+_LATER = 60.0
+"""Seconds after which a probe is to be heard: nobody waits for it, and it goes behind whoever is waited for."""
 
 
 class WorkerSpeechEngine(WorkerEngine):
@@ -42,11 +47,19 @@ class WorkerSpeechEngine(WorkerEngine):
     def voices(self) -> tuple[Voice, ...]:
         return self._voices if self._worker is not None else ()
 
-    async def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
+    async def probe(self) -> None:
+        job = SpeechJob("probe", 0, _PROBE, self._voices[0].id, plays_at=time.monotonic() + _LATER)
+        async for _ in self._made(job, probe=True):
+            pass
+
+    def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
+        return self._made(job)
+
+    async def _made(self, job: SpeechJob, *, probe: bool = False) -> AsyncGenerator[Audio, None]:
         worker = self._alive()
         if job.voice not in {voice.id for voice in self._voices}:
             raise UnknownVoice(f"no voice {job.voice!r}: there are {_some(self._voices)}", param="voice")
-        async with contextlib.aclosing(worker.job("render", **codec.job_head(job))) as frames:
+        async with contextlib.aclosing(worker.job("render", codec.job_head(job), probe=probe)) as frames:
             async for frame in frames:
                 yield codec.audio_of(frame)
 

@@ -13,13 +13,13 @@ import itertools
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from models import work
-from models.base import Load, Receive, Scope, Send, TextChunk, TextRequest
+from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
 from models.errors import STOPPED, EngineFailed, InvalidInput, NotReady
 from models.text.mock_described import DESCRIBED
 from models.text.mock_life import Life
@@ -54,6 +54,7 @@ class MockTextEngine:
         self._routes = OpenAIRoutes(self)
         self._life: Life | None = None
         self._running = 0
+        self.progress = 0
 
     async def start(self) -> None:
         await asyncio.sleep(self.settings.load_seconds)
@@ -71,6 +72,15 @@ class MockTextEngine:
     def crash(self, why: str = "the mock engine crashed, as it was told to") -> None:
         """Die as a real engine does: requests in flight raise EngineDied, and so do new ones until `start`."""
         self._living().end(why, crash=True)
+
+    async def kill(self, why: str) -> None:
+        self.crash(why)
+
+    async def probe(self) -> None:
+        """At once, whatever the pace. Neither in the history nor in the load, and it takes no reply."""
+        prompt = self.admit(TextRequest("probe", prompt="Hello", sampling=Sampling(max_tokens=1)))
+        async for _ in self._speak(prompt, self._living(), None, lambda: prose("Hello"), 0, nullcontext()):
+            pass
 
     def load(self) -> Load:
         return Load(running=self._running)
@@ -121,13 +131,19 @@ class MockTextEngine:
 
         `made`: the reply comes from the script itself.
         """
-        read = 0 if choice else prompt.tokens
-        return self._speak(prompt, self._living(), _pace(self.settings), partial(self._words, prompt, choice, at_least, reply, made), read)
+        words, read = partial(self._words, prompt, choice, at_least, reply, made), 0 if choice else prompt.tokens
+        return self._speak(prompt, self._living(), _pace(self.settings), words, read, self._counted(prompt.request))
 
     async def _speak(
-        self, prompt: Prompt, life: Life, pace: Iterator[float] | None, words: Callable[[], Iterable[str]], read: int
+        self,
+        prompt: Prompt,
+        life: Life,
+        pace: Iterator[float] | None,
+        words: Callable[[], Iterable[str]],
+        read: int,
+        counted: AbstractContextManager[None],
     ) -> AsyncGenerator[Piece, None]:
-        with self._counted(prompt.request), _told(read) as written:
+        with counted, _told(read) as written:
             fault = self._fault_for(prompt)
             for number, piece in enumerate(cut(words(), self._limit(prompt), prompt.request.sampling.stop)):
                 if pace is not None:
@@ -138,6 +154,7 @@ class MockTextEngine:
                 if fault is not None and number == (0 if fault.kind == "before_first" else fault.after):
                     await self._fail(fault, life)
                 written.tokens += piece.tokens
+                self.progress += 1
                 yield piece
 
     def _living(self) -> Life:

@@ -12,9 +12,10 @@ import gc
 import math
 import os
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
@@ -23,6 +24,7 @@ from models.quiet import QUIET
 from settings import Text
 
 if TYPE_CHECKING:
+    from models.text.vllm_death import Alarm
     from models.text.vllm_load import ErrorLog
     from models.text.vllm_openai import OpenAIApp
     from models.text.vllm_request import Requests
@@ -42,7 +44,10 @@ ELSEWHERE = {
 }
 """Arguments that may name other machines: what they reach this one by is then vLLM's affair, or the environment's."""
 POLL = 0.25
-"""Seconds between two looks at the engine's processes."""
+"""Seconds between two looks at what gives no sign by itself."""
+PROBE = "fireside-probe"
+LAST = 2**31 - 1
+"""The priority of what may wait for all others, where vLLM schedules by priority."""
 GRACE = 15.0
 """Seconds an idle engine has to release its memory before it is killed. On a busy machine its workers alone take five."""
 
@@ -52,7 +57,7 @@ class _Loaded:
     llm: Any
     requests: Requests
     app: OpenAIApp
-    alarm: asyncio.Event
+    alarm: Alarm
 
 
 class VllmEngine:
@@ -79,14 +84,14 @@ class VllmEngine:
         self._loaded: _Loaded | None = None
         self._llm: Any = None
         self._errors: ErrorLog | None = None
-        self._abandoned = False
+        self._killed = ""
 
     async def start(self) -> None:
         if self._llm is not None:
             raise RuntimeError(f"{self.name} is already started")
         path = await asyncio.to_thread(self._path)
         _refuse_missing(path)
-        self._abandoned = False
+        self._killed = ""
         try:
             args = await self._load(path)
             await self._open(args)
@@ -99,10 +104,12 @@ class VllmEngine:
         """Running generations end with an error; then nothing is left of the engine, and it can be started again."""
         loaded, self._loaded = self._loaded, None
         llm, self._llm = self._llm, None
+        if loaded is not None:
+            loaded.alarm.close()
         if llm is not None:
-            from models.text import vllm_load
+            from models.text import vllm_death, vllm_load
 
-            await vllm_load.end_requests(llm, STOPPED)
+            await vllm_death.end_requests(llm, STOPPED)
             # In a thread: the loop goes on turning, and the errors reach their readers.
             await asyncio.to_thread(llm.shutdown, timeout=GRACE)
             await asyncio.to_thread(vllm_load.close_sockets, llm)
@@ -120,29 +127,48 @@ class VllmEngine:
             if loaded is None or errors is None:
                 await asyncio.sleep(POLL)
                 continue
-            from models.text import vllm_load
+            from models.text import vllm_death
 
-            if loaded.alarm.is_set() or vllm_load.dead(loaded.llm):
-                return vllm_load.how_it_ended(loaded.llm, errors)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(loaded.alarm.wait(), POLL)
+            if await loaded.alarm.rung(POLL) or vllm_death.dead(loaded.llm):
+                return self._killed or vllm_death.how_it_ended(loaded.llm, errors)
+
+    async def kill(self, why: str) -> None:
+        if self._loaded is not None:
+            from models.text import vllm_death
+
+            self._killed = why
+            vllm_death.tell_requests(self._loaded.llm, why)
+            await asyncio.to_thread(vllm_death.kill, self._loaded.llm)
+
+    @property
+    def progress(self) -> int:
+        return self._loaded.llm.outputs.count if self._loaded is not None else 0
+
+    async def probe(self) -> None:
+        asked = TextRequest(PROBE, prompt="Hello", sampling=Sampling(max_tokens=1, temperature=0.0))
+        async for _ in self._generate(asked, priority=LAST):
+            pass
 
     def load(self) -> Load:
         """From vLLM's own books: waiting until its first token, running after it."""
         if self._loaded is None:
             return Load()
-        requests = self._loaded.llm.output_processor.request_states.values()
+        states = self._loaded.llm.output_processor.request_states.values()
+        requests = [request for request in states if request.external_req_id != PROBE]
         waiting = sum(request.is_prefilling for request in requests)
         return Load(running=len(requests) - waiting, waiting=waiting)
 
-    async def generate(self, request: TextRequest) -> AsyncGenerator[TextChunk, None]:
-        from models.text import vllm_load, vllm_request
+    def generate(self, request: TextRequest) -> AsyncGenerator[TextChunk, None]:
+        return self._generate(request)
+
+    async def _generate(self, request: TextRequest, priority: int = 0) -> AsyncGenerator[TextChunk, None]:
+        from models.text import vllm_death, vllm_request
 
         loaded = self._require()
         prompt, sampling = await loaded.requests.prepare(request)
         tokens = 0
-        with vllm_request.translated(), vllm_load.ended_is_died():
-            async with aclosing(loaded.llm.generate(prompt, sampling, request.request_id)) as outputs:
+        with vllm_request.translated(), vllm_death.ended_is_died():
+            async with aclosing(loaded.llm.generate(prompt, sampling, request.request_id, priority=priority)) as outputs:
                 async for output in outputs:
                     answer = output.outputs[0]
                     tokens += len(answer.token_ids)
@@ -164,25 +190,32 @@ class VllmEngine:
     def _require(self) -> _Loaded:
         if self._loaded is None:
             raise NotReady(f"{self.name} is not loaded; try again later")
+        if self._loaded.llm.errored:
+            self._loaded.alarm.ring()
+            raise NotReady(f"{self.name} has died and is loaded again; try again in a few seconds")
         return self._loaded
 
     async def _load(self, path: Path) -> argparse.Namespace:
-        loading = asyncio.create_task(asyncio.to_thread(self._load_in_thread, path))
+        abandoned = Event()
+        # On a thread of the loop's: the engine lives no longer than that.
+        loading = asyncio.create_task(asyncio.to_thread(self._load_in_thread, path, abandoned))
         try:
             return await asyncio.shield(loading)
         except asyncio.CancelledError:
-            await self._abandon(loading)
+            await self._abandon(loading, abandoned)
             raise
 
-    def _load_in_thread(self, path: Path) -> argparse.Namespace:
+    def _load_in_thread(self, path: Path, abandoned: Event) -> argparse.Namespace:
         set_environment(self._settings)
         from models.text import vllm_load, vllm_openai
 
+        if abandoned.is_set():
+            raise EngineFailed(f"the load of {self.name} was called off")
         self._errors = vllm_load.ErrorLog()
         share = self._memory() if vllm_load.on_gpu() else {}
         given = {**vllm_load.EXTENSION, **share, **self._settings.args}
         args = vllm_openai.parse(given, **self._own(path), **self._errors.arguments(given))
-        if not self._abandoned:
+        if not abandoned.is_set():
             self._llm = vllm_load.load(args, self._errors)
         return args
 
@@ -193,22 +226,21 @@ class VllmEngine:
             "shutdown_timeout": math.ceil(self._settings.shutdown_timeout),
         }
 
-    async def _abandon(self, loading: asyncio.Task[argparse.Namespace]) -> None:
-        """A thread cannot be cancelled: end the processes it waits for, until it gives up."""
-        self._abandoned = True
-        while not loading.done():
-            await asyncio.wait({loading}, timeout=POLL)
-            if not loading.done() and self._errors is not None:
-                from models.text import vllm_load
+    async def _abandon(self, loading: asyncio.Task[argparse.Namespace], abandoned: Event) -> None:
+        """A thread cannot be cancelled: end the processes it waits for, until it gives up. While it imports vLLM, for ten seconds or more,
+        there are none, and it gives up by itself after that."""
+        abandoned.set()
+        loading.add_done_callback(_failed_as_asked)
+        while not loading.done() and self._errors is not None:
+            from models.text import vllm_load
 
-                vllm_load.kill_children()
-        with suppress(Exception):  # the load's own failure is what was asked for
-            loading.result()
+            vllm_load.kill_children()
+            await asyncio.wait({loading}, timeout=POLL)
 
     async def _open(self, args: argparse.Namespace) -> None:
-        from models.text import vllm_load, vllm_openai, vllm_request
+        from models.text import vllm_death, vllm_load, vllm_openai, vllm_request
 
-        alarm = asyncio.Event()
+        alarm = vllm_death.Alarm(self._llm)
         with vllm_request.translated():  # EngineCore can die here, too
             await vllm_load.leave_group(self._llm)
             requests = vllm_request.Requests(self._llm, args)
@@ -216,7 +248,7 @@ class VllmEngine:
             await self._llm.reset_mm_cache()  # as vLLM's server does: the dummy pictures of its warm-up are not kept
             # vLLM's app collects the whole heap before it freezes it: with it frozen already there is little to collect, and no pause.
             gc.freeze()
-            app = await vllm_openai.OpenAIApp.over(self._llm, args, alarm.set)
+            app = await vllm_openai.OpenAIApp.over(self._llm, args, alarm.ring)
         self._loaded = _Loaded(self._llm, requests, app, alarm)
 
     async def _warm_up(self) -> None:
@@ -224,6 +256,11 @@ class VllmEngine:
         request = TextRequest("warm-up", prompt="Hello", sampling=Sampling(max_tokens=4, temperature=0.0))
         async for _ in self.generate(request):
             pass
+
+
+def _failed_as_asked(load: asyncio.Task[Any]) -> None:
+    if not load.cancelled():
+        load.exception()
 
 
 def set_environment(text: Text) -> None:

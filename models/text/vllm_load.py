@@ -9,24 +9,20 @@ import argparse
 import json
 import multiprocessing
 import os
-import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from vllm.engine.arg_utils import AsyncEngineArgs
-from vllm.exceptions import GracefulHTTPError
 from vllm.logger import DEFAULT_LOGGING_CONFIG
 from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.import_utils import resolve_obj_by_qualname
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from models.errors import EngineDied, EngineFailed, FiresideError, SettingsError, WeightsError
+from models.errors import EngineFailed, FiresideError, SettingsError, WeightsError
+from models.text.vllm_core import tie
 from models.text.vllm_llm import CarefulLLM
 from models.text.vllm_worker import OutOfGroup
 
@@ -83,12 +79,13 @@ def _with_file(config: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def load(args: argparse.Namespace, errors: ErrorLog) -> AsyncLLM:
-    """Load the model; returns when EngineCore is up. Blocks for minutes.
+    """Load the model; returns when EngineCore is up. Blocks for minutes, and the engine lives no longer than the thread that calls this.
 
     Raises SettingsError or WeightsError for what vLLM refuses, EngineFailed with the child's own reason when it did not come up;
     no process is left behind.
     """
     config = _config(args)
+    tie()
     try:
         return CarefulLLM.from_vllm_config(
             config,
@@ -141,47 +138,9 @@ async def leave_group(llm: AsyncLLM) -> None:
         await llm.collective_rpc(OutOfGroup.leave_group.__name__)
 
 
-def processes(llm: AsyncLLM) -> list[Any]:
-    """The engine's processes on this machine (none where Ray keeps them)."""
-    return list(getattr(llm.engine_core.resources.engine_manager, "processes", ()))
-
-
-class Ended(GracefulHTTPError):  # type: ignore[misc]  # vLLM is not seen by the type checker
-    """Of vLLM's errors, one that its app tells to clients in the words it carries."""
-
-
-async def end_requests(llm: AsyncLLM, why: str) -> None:
-    """Every running request raises Ended, which tells its reader `why`; EngineCore drops them too, unless it hangs."""
-    running = list(llm.output_processor.request_states)
-    llm.output_processor.propagate_error(Ended(why, HTTPStatus.SERVICE_UNAVAILABLE))
-    if not dead(llm):
-        await llm.abort(running, internal=True)
-
-
-@contextmanager
-def ended_is_died() -> Iterator[None]:
-    try:
-        yield
-    except Ended as error:
-        raise EngineDied(error.message) from error
-
-
 def close_sockets(llm: AsyncLLM) -> None:
     """After `shutdown`: end the threads of vLLM's sockets, which it leaves to the garbage collector. Blocks for a moment."""
     resources = llm.engine_core.resources
     # Ending a context waits for its open sockets. The loop has closed them; if one is left, leaving it is better than waiting for ever.
     if all(socket is None or socket.closed for socket in (resources.input_socket, resources.output_socket)):
         resources.ctx.destroy(linger=0)
-
-
-def dead(llm: AsyncLLM) -> bool:
-    return bool(llm.errored) or any(not process.is_alive() for process in processes(llm))
-
-
-def how_it_ended(llm: AsyncLLM, errors: ErrorLog) -> str:
-    ends = [f"{process.name} {_end(process.exitcode)}" for process in processes(llm) if process.exitcode is not None]
-    return ": ".join(filter(None, [", ".join(ends) or "vLLM's engine reports an error", errors.root_cause()]))
-
-
-def _end(code: int) -> str:
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.base import SpeechJob
+from models.base import Load, SpeechJob
 from models.errors import EngineDied, WeightsError
+from models.probe import watched
 from models.speech.engine import WorkerSpeechEngine
+from settings import Probe
 from tests.engines.joe import joe
 from tests.engines.whisper import transcribe, word_error_rate
 
@@ -78,12 +80,19 @@ async def test_the_same_seed_is_the_same_audio_whatever_else_is_spoken(coqui: Wo
     assert np.array_equal(alone, crowded)
 
 
-async def test_killed_in_mid_sentence_it_speaks_again_after_a_restart(coqui: WorkerSpeechEngine) -> None:
+async def test_the_probe_is_quick_and_counts_for_nothing(coqui: WorkerSpeechEngine) -> None:
+    before = coqui.progress
+    await asyncio.wait_for(coqui.probe(), 20)
+    assert (coqui.progress, coqui.load()) == (before, Load())
+
+
+async def test_stopped_in_mid_sentence_it_is_found_and_speaks_again_after_a_restart(coqui: WorkerSpeechEngine) -> None:
     stream = coqui.synthesize(SpeechJob("ann", 0, " ".join(SENTENCES), "joe"))
     await anext(stream)
-    os.kill(coqui.pid or 0, signal.SIGKILL)
-    with pytest.raises(EngineDied):
-        [_ async for _ in stream]
+    os.kill(coqui.pid or 0, signal.SIGSTOP)
+    async with watched(coqui, Probe(interval=0.5, timeout=2)):
+        with pytest.raises(EngineDied, match=r"^coqui hung: no sign of life for 2 s$"):
+            [_ async for _ in stream]
     await coqui.start()
     assert len(await said(coqui, "Here I am again."))
 

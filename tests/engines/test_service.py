@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -142,13 +143,21 @@ def say(server: Server) -> httpx.Response:
 
 @pytest.mark.timeout(400)
 def test_a_killed_engine_core_is_told_and_comes_back_while_speech_goes_on(real_server: Server) -> None:
-    body = {"model": "gpt-4o-mini", "prompt": "Count:", "max_tokens": 1500, "ignore_eos": True, "stream": True}
-    with httpx.stream("POST", f"{real_server.url}/v1/completions", json=body, timeout=60) as answer:
+    body = {"model": "gpt-4o-mini", "prompt": "Count:", "max_tokens": 1500, "ignore_eos": True}
+    url = f"{real_server.url}/v1/completions"
+    with ThreadPoolExecutor(1) as pool, httpx.stream("POST", url, json=body | {"stream": True}, timeout=60) as answer:
         lines = answer.iter_lines()
         next(lines)
+        held = pool.submit(httpx.post, url, json=body, timeout=60)
+        real_server.until('fireside_running{engine="text"}', 2)
         child(real_server, "EngineCore").kill()
+        refused = [httpx.post(url, json=body, timeout=60) for _ in range(20)]
         data = [line for line in lines if line]
     assert any("error" in json.loads(line.removeprefix("data: ")) for line in data if line != "data: [DONE]")
+    for refusal in (held.result(), *refused):
+        assert refusal.status_code == 503, refusal.text
+        assert int(refusal.headers["retry-after"]) > 0
+        assert refusal.json()["error"]["code"] in {"engine_died", "not_ready"}
     real_server.wait("/readyz", 503, 5)
     assert real_server.status("/livez") == 200
     assert say(real_server).status_code == 200

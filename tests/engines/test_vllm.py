@@ -19,6 +19,7 @@ from prometheus_client import REGISTRY
 import settings
 from models.base import Load, Sampling, TextChunk, TextRequest
 from models.errors import ContextTooLong, EngineDied, InvalidInput, NotReady, Overloaded
+from models.probe import watched
 from models.text.vllm import VllmEngine
 
 NAME = "smollm2-135m-instruct"
@@ -216,23 +217,38 @@ async def test_an_unknown_model_is_refused_by_vllms_app(client: httpx.AsyncClien
     assert (answer.status_code, answer.json()["error"]["param"]) == (404, "model")
 
 
-async def test_a_killed_engine_is_noticed_told_and_started_again(engine: VllmEngine, client: httpx.AsyncClient) -> None:
+async def test_the_probe_is_one_token_that_no_book_shows(engine: VllmEngine) -> None:
+    before = engine.progress
+    await asyncio.wait_for(engine.probe(), 20)
+    assert engine.progress > before
+    probing = asyncio.create_task(engine.probe())
+    async with aclosing(engine.generate(TextRequest("beside", prompt="Count:", sampling=ENDLESS))) as stream:
+        await anext(stream)
+        assert engine.load() == Load(running=1)
+    await probing
+
+
+async def test_an_engine_that_hangs_is_found_told_and_started_again(engine: VllmEngine, client: httpx.AsyncClient) -> None:
     stream = engine.generate(TextRequest("held", prompt="Count:", sampling=ENDLESS))
     await anext(stream)
-    body = {"model": NAME, "prompt": "Count:", "max_tokens": 1500, "stream": True}
-    sse = asyncio.create_task(client.post("/v1/completions", json=body))
-    while engine.load() != Load(running=2):
+    body = {"model": NAME, "prompt": "Count:", "max_tokens": 1500}
+    sse, whole = (asyncio.create_task(client.post("/v1/completions", json=body | {"stream": streamed})) for streamed in (True, False))
+    while engine.load() != Load(running=3):
         await anext(stream)
-    os.kill(children()[0].pid, signal.SIGKILL)
-    assert "SIGKILL" in await asyncio.wait_for(engine.died(), 5)
-    with pytest.raises(EngineDied):
-        [chunk async for chunk in stream]
+    os.kill(children()[0].pid, signal.SIGSTOP)
+    async with watched(engine, settings.Probe(interval=0.5, timeout=3)):
+        assert await asyncio.wait_for(engine.died(), 60) == f"{NAME} hung: no sign of life for 3 s"
+    for held in (whole, anext(stream)):
+        with pytest.raises(EngineDied, match="hung: no sign of life for 3 s"):
+            await held
     *_, error, end = (await sse).text.strip().split("\n\n")
-    assert "error" in json.loads(error.removeprefix("data: "))
+    assert "hung" in json.loads(error.removeprefix("data: "))["error"]["message"]
     assert end == "data: [DONE]"
+    with pytest.raises(NotReady, match="has died"):
+        await client.post("/v1/completions", json=body)
 
     await engine.stop()
-    with pytest.raises(NotReady):
+    with pytest.raises(NotReady, match="not loaded"):
         await ask(engine, prompt="a")
     await engine.start()
     assert "Paris" in said(await ask(engine, messages=QUESTION, sampling=Sampling(temperature=0, max_tokens=12)))
@@ -256,8 +272,8 @@ async def test_stop_ends_what_runs_with_an_error_that_says_why(engine: VllmEngin
     await engine.stop()
     with pytest.raises(EngineDied, match="shutting down"):
         [chunk async for chunk in stream]
-    streamed, whole = [await answer for answer in answers]
-    assert "shutting down" in json.loads(streamed.text.strip().split("\n\n")[-2].removeprefix("data: "))["error"]["message"]
-    assert whole.status_code == 503
-    assert "shutting down" in whole.json()["error"]["message"]
+    streamed, whole = answers
+    assert "shutting down" in json.loads((await streamed).text.strip().split("\n\n")[-2].removeprefix("data: "))["error"]["message"]
+    with pytest.raises(EngineDied, match="shutting down"):
+        await whole
     assert not children()

@@ -1,0 +1,53 @@
+"""vLLM's processes end with the server, be it killed. vLLM alone (0.32.0) leaves EngineCore behind then, with the memory of its GPU.
+
+vLLM starts its processes on two functions, by their names in their classes: here are ours in their place. This file is imported first of
+all in those processes, and imports vLLM only where it runs it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.parent import end_with_parent
+
+_vllms: dict[str, Any] = {}
+"""What stood in the place of ours; a process that was spawned, not forked, has vLLM's own still."""
+
+
+def tie() -> None:
+    """For EngineCores that are started from now on, on a thread that lasts."""
+    from vllm.v1.engine.coordinator import DPCoordinatorProc
+    from vllm.v1.engine.core import EngineCoreProc
+
+    _replace(DPCoordinatorProc, "run_coordinator", run_coordinator)
+    _replace(EngineCoreProc, "run_engine_core", run_engine_core)
+
+
+def run_coordinator(*args: Any, **kwargs: Any) -> None:
+    end_with_parent()
+    from vllm.v1.engine.coordinator import DPCoordinatorProc
+
+    _vllms.get("run_coordinator", DPCoordinatorProc.run_coordinator)(*args, **kwargs)
+
+
+def run_engine_core(*args: Any, **kwargs: Any) -> None:
+    end_with_parent()
+    from vllm.v1.engine.core import EngineCoreProc
+    from vllm.v1.executor.multiproc_executor import WorkerProc
+
+    _replace(WorkerProc, "worker_main", worker_main)
+    _vllms.get("run_engine_core", EngineCoreProc.run_engine_core)(*args, **kwargs)
+
+
+def worker_main(*args: Any, **kwargs: Any) -> None:
+    end_with_parent()
+    from vllm.v1.executor.multiproc_executor import WorkerProc
+
+    _vllms.get("worker_main", WorkerProc.worker_main)(*args, **kwargs)
+
+
+def _replace(owner: Any, name: str, ours: Any) -> None:
+    vllms = getattr(owner, name)
+    if vllms is not ours:
+        _vllms[name] = vllms
+        setattr(owner, name, staticmethod(ours))
