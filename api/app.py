@@ -36,6 +36,9 @@ from settings.whole import Settings
 def create_app(runtime: Runtime) -> FastAPI:
     app = FastAPI(title="Fireside", version=VERSION)
     errors.install(app)
+    if runtime.text:  # first, as routes are tried in their order
+        app.router.routes.append(Route(chat_stream.ROUTE, chat.ChatGateway(runtime)))
+        app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)
     app.include_router(models.router(runtime))
     app.include_router(status.router(runtime))
     app.router.routes.extend(page.routes())
@@ -47,8 +50,6 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(transcriptions.router(runtime))
     if runtime.text:
         app.include_router(realtime.router(runtime))
-        app.router.routes.append(Route(chat_stream.ROUTE, chat.ChatGateway(runtime)))
-        app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)
     app.openapi = described.Description(app, runtime)  # type: ignore[method-assign]  # FastAPI's way to another page
     return app
 

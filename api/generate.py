@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from api import entries, errors, metrics
+from api import entries, errors, metrics, turns
 from api.accounts import priority
 from api.requests import request_id
 from api.runtime import Runtime
@@ -79,7 +79,7 @@ async def generate(runtime: Runtime, asked: GenerateRequest, request: Request) -
     with metrics.text("/generate") as timeline:
         entries.current().model = runtime.require_text().name
         wanted = asked.text_request(request_id(request.scope))
-        async with aclosing(_in_turn(runtime, wanted, priority(request.scope))) as chunks:
+        async with aclosing(turns.generate(runtime, wanted, priority(request.scope))) as chunks:
             try:
                 first = await unless_gone(anext(chunks, TextChunk("", 0)), request.receive)
             except Disconnected:
@@ -95,12 +95,6 @@ async def generate(runtime: Runtime, asked: GenerateRequest, request: Request) -
                 yield "\n\nevent: error\ndata: " + errors.text(error) + "\n\n"
                 return
         timeline.finished = True
-
-
-async def _in_turn(runtime: Runtime, wanted: TextRequest, priority: int) -> AsyncGenerator[TextChunk, None]:
-    async with runtime.text_queue.turn(priority), aclosing(runtime.require_text().generate(wanted)) as chunks:
-        async for chunk in chunks:
-            yield chunk
 
 
 class OnlyJson:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from api import entries, errors, metrics
+from api import entries, errors, metrics, turns
 from api.accounts import priority
 from api.places import Places
 from api.requests import request_id
@@ -180,7 +180,7 @@ class Heard:
 
 async def hear(runtime: Runtime, job: ListeningJob) -> Heard:
     heard = Heard(len(job.samples) / LISTENING_RATE, job.task)
-    async with aclosing(runtime.transcribe(job)) as items:
+    async with aclosing(turns.transcribe(runtime, job)) as items:
         async for item in items:
             heard.add(item)
     return heard
@@ -191,7 +191,7 @@ async def _events(runtime: Runtime, places: Places, route: str, job: ListeningJo
     heard, begun, text = Heard(len(job.samples) / LISTENING_RATE, job.task), False, ""
     try:
         with metrics.counted(route), places.taking():
-            async with aclosing(runtime.transcribe(job)) as items:
+            async with aclosing(turns.transcribe(runtime, job)) as items:
                 async for item in items:
                     if delta := heard.add(item):
                         begun, text = True, text + delta
