@@ -22,7 +22,6 @@ TESTS = (
     "tests/test_fuzz_sockets.py",
     "tests/test_decode_hostile.py",
     "tests/test_hostile_text.py",
-    "tests/test_speech_stream_properties.py",
 )
 
 
