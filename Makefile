@@ -19,7 +19,7 @@ ALONE := $(patsubst %,tests/engines/test_%.py,chat_audio import_gguf listening o
 APT_PACKAGES := python3-venv python3-dev gcc g++
 ENVIRONMENT := scripts/environment.sh
 
-.PHONY: help serve test test-engines test-examples check format docs bench bench-gpu lock apt clean compiler
+.PHONY: help serve test test-engines test-examples check audit format docs bench bench-gpu lock apt clean compiler
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -65,6 +65,10 @@ bench-gpu: $(if $(filter gpu,$(STACK)),compiler) ## both engines of PROFILE, alo
 	@$(FIRESIDE) models prepare --profile $(PROFILE)
 	@.venv/$(STACK)/bin/python -m benchmarks.gpu --profile $(PROFILE) $(ARGS)
 
+audit: ## licences, SBOM and known vulnerabilities of what is pinned; asks the package index and PyPI's advisories
+	@$(ENVIRONMENT) audit audit
+	@scripts/audit.sh
+
 format: ## put the code in form
 	@$(ENVIRONMENT) test mock dev
 	@.venv/test/bin/ruff check --fix
@@ -82,7 +86,8 @@ lock: ## resolve requirements/*.in anew (ARGS=--upgrade for newer versions)
 	list=cpu compile --override overrides.txt && \
 	for list in mock dev whisper bench; do compile -c cpu.txt; done && \
 	list=gpu compile -c mock.txt && \
-	list=examples compile
+	list=examples compile && \
+	list=audit compile
 
 apt: ## system packages that a bare machine may lack (asks for root)
 	@if ! command -v apt-get >/dev/null; then echo "no apt-get here: install the equivalents of $(APT_PACKAGES)" >&2; exit 1; \

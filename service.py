@@ -72,4 +72,5 @@ class Fireside:
 
 
 # mypy does not see what a class decorator returns.
+Fireside.add_asgi_middleware(generation.OnlyJson)  # type: ignore[attr-defined]
 Fireside.add_asgi_middleware(Lane, to=app, front=partial(in_front, settings=settings))  # type: ignore[attr-defined]

@@ -6,7 +6,21 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from api import chat, chat_stream, errors, models, page, socket, speech, speech_stream, status, stream_input, text, transcriptions
+from api import (
+    chat,
+    chat_stream,
+    described,
+    errors,
+    models,
+    page,
+    socket,
+    speech,
+    speech_stream,
+    status,
+    stream_input,
+    text,
+    transcriptions,
+)
 from api.accounts import Accounts
 from api.door import Door
 from api.keys import KeyRing
@@ -22,6 +36,9 @@ from settings.whole import Settings
 def create_app(runtime: Runtime) -> FastAPI:
     app = FastAPI(title="Fireside", version=VERSION)
     errors.install(app)
+    if runtime.text:  # first, as routes are tried in their order
+        app.router.routes.append(Route(chat_stream.ROUTE, chat.ChatGateway(runtime)))
+        app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)
     app.include_router(models.router(runtime))
     app.include_router(status.router(runtime))
     app.router.routes.extend(page.routes())
@@ -33,8 +50,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(transcriptions.router(runtime))
     if runtime.text:
         app.include_router(realtime.router(runtime))
-        app.router.routes.append(Route(chat_stream.ROUTE, chat.ChatGateway(runtime)))
-        app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)
+    app.openapi = described.Description(app, runtime)  # type: ignore[method-assign]  # FastAPI's way to another page
     return app
 
 

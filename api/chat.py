@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from api import errors, metrics
+from api import errors, metrics, turns
 from api.accounts import priority
 from api.answer_aloud import Item, aloud
 from api.audio_chunks import Chunks, Message
@@ -133,7 +133,7 @@ class SpokenAnswer:
             text.finished = True
 
     async def _items(self, text: TextTimeline, speech: SpokenTimeline) -> AsyncGenerator[Item, None]:
-        deltas = self.runtime.chat(self.wanted.body, request_id(self.scope), priority(self.scope))
+        deltas = turns.chat(self.runtime, self.wanted.body, request_id(self.scope), priority(self.scope))
         async with aclosing(aloud(deltas, lambda pieces: self._speak(pieces, speech))) as items:
             async for item in items:
                 (text if isinstance(item, Delta) else speech).item()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,7 @@ class Gauges(Collector):
         for route, count in metrics.open_sockets.items():
             sockets.add_metric([route], count)
         yield sockets
+        yield GaugeMetricFamily("fireside_tasks", "Tasks of the server's event loop", value=len(asyncio.all_tasks()))
         yield GaugeMetricFamily("fireside_start_time_seconds", "When the server was started, in seconds of the epoch", value=STARTED_AT)
         about = GaugeMetricFamily("fireside_info", "1, with what serves", labels=["version"])
         about.add_metric([VERSION], 1)

@@ -10,14 +10,15 @@ from contextlib import aclosing
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from api import entries, errors, metrics
+from api import entries, errors, metrics, turns
 from api.accounts import priority
 from api.requests import request_id
 from api.runtime import Runtime
 from api.streaming import Disconnected, unless_gone
-from models.base import Sampling, TextChunk, TextRequest
+from models.base import ASGIApp, Receive, Sampling, Scope, Send, TextChunk, TextRequest
 from models.errors import InvalidInput
 
 
@@ -78,7 +79,7 @@ async def generate(runtime: Runtime, asked: GenerateRequest, request: Request) -
     with metrics.text("/generate") as timeline:
         entries.current().model = runtime.require_text().name
         wanted = asked.text_request(request_id(request.scope))
-        async with aclosing(_in_turn(runtime, wanted, priority(request.scope))) as chunks:
+        async with aclosing(turns.generate(runtime, wanted, priority(request.scope))) as chunks:
             try:
                 first = await unless_gone(anext(chunks, TextChunk("", 0)), request.receive)
             except Disconnected:
@@ -96,7 +97,17 @@ async def generate(runtime: Runtime, asked: GenerateRequest, request: Request) -
         timeline.finished = True
 
 
-async def _in_turn(runtime: Runtime, wanted: TextRequest, priority: int) -> AsyncGenerator[TextChunk, None]:
-    async with runtime.text_queue.turn(priority), aclosing(runtime.require_text().generate(wanted)) as chunks:
-        async for chunk in chunks:
-            yield chunk
+class OnlyJson:
+    """ASGI middleware for BentoML's app, which answers a form with a 500 and reads JSON from a text, as any web page may send it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/generate" and scope["method"] == "POST":
+            kind = Headers(scope=scope).get("content-type", "")
+            if kind and kind.split(";")[0].strip().lower() != "application/json":
+                error = InvalidInput(f"the body is {errors.short(kind)}: expected application/json.")
+                await errors.response(error)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from api.chat_stream import Delta, chat
 from api.ending import Ending
 from api.machine import Machine
 from api.measured_engine import MeasuredEngine
 from api.queue import Queue
-from models.base import Heard, ListeningEngine, ListeningJob, Load, SpeechEngine, TextEngine
-from models.errors import EngineFailed, NotReady, Overloaded
+from models.base import ListeningEngine, Load, SpeechEngine, TextEngine
+from models.errors import EngineFailed, NotReady
 from models.host import EngineHost
 from settings import Settings
 from voice.catalog import Catalog
@@ -95,26 +94,6 @@ class Runtime:
         if self.text is None:
             raise NotReady("this server has no text engine: text.engine is none in its configuration", retry_after=3600)
         return self.text.require()
-
-    async def chat(self, body: dict[str, Any], request_id: str, priority: int) -> AsyncGenerator[Delta, None]:
-        """The deltas of an answer to a chat completion request, once it is its turn."""
-        async with self.text_queue.turn(priority), aclosing(chat(self.require_text(), body, request_id)) as deltas:
-            async for delta in deltas:
-                yield delta
-
-    async def transcribe(self, job: ListeningJob) -> AsyncGenerator[Heard, None]:
-        """What is heard of a recording. Raises Overloaded where nothing of it is within listening.queue_timeout."""
-        patience = self.settings.listening.queue_timeout
-        async with aclosing(self.require_listening().transcribe(job)) as items:
-            try:
-                async with asyncio.timeout(patience):
-                    first = await anext(items, None)
-            except TimeoutError:
-                raise Overloaded(f"nothing of it was understood within {patience:g} s: try again later.", retry_after=10) from None
-            if first is not None:
-                yield first
-            async for item in items:
-                yield item
 
     def require_speech(self) -> tuple[Catalog, Scheduler]:
         if self.speech is None or self.scheduler is None:

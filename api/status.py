@@ -47,14 +47,15 @@ def _failure(failure: Failure | None) -> dict[str, Any] | None:
     return None if failure is None else {"why": failure.why, "seconds_ago": round(monotonic() - failure.at, 1)}
 
 
-_TEXT_LIMITS = frozenset({"max_model_len", "max_num_queued_reqs", "max_num_seqs"})
+_VLLM = frozenset({"max_model_len", "max_num_queued_reqs", "max_num_seqs"})
 
 
 def _limits(runtime: Runtime) -> dict[str, dict[str, Any]]:
-    """What of each engine may run and wait; vLLM has its own."""
-    speech, listening = runtime.settings.speech, runtime.settings.listening
+    """What may run and wait. vLLM has limits of its own besides: those that it was given."""
+    text, speech, listening = runtime.settings.text, runtime.settings.speech, runtime.settings.listening
+    vllm = {name: value for name, value in text.args.items() if name in _VLLM}
     return {
-        "text": {name: value for name, value in runtime.settings.text.args.items() if name in _TEXT_LIMITS},
+        "text": {"running": text.max_running, "waiting": text.max_waiting, **vllm},
         "speech": {"running": speech.concurrency, "waiting": speech.max_waiting, "max_chars": speech.max_chars},
         "listening": {"waiting": listening.max_waiting, "max_seconds": listening.max_seconds, "max_bytes": listening.max_bytes},
     }

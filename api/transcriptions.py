@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from api import entries, errors, metrics
+from api import entries, errors, metrics, turns
 from api.accounts import priority
 from api.places import Places
 from api.requests import request_id
@@ -36,6 +36,7 @@ from voice.subtitles import srt, vtt
 ROUTES: dict[str, Task] = {"/v1/audio/transcriptions": "transcribe", "/v1/audio/translations": "translate"}
 TOKENS_PER_SECOND = 50
 """Positions of Whisper's encoder, counted as the tokens of audio that came in."""
+TYPES = ("application/json", "text/plain", "text/vtt", "text/event-stream")
 LISTS = ("timestamp_granularities", "include")
 _numbers = count(1)
 
@@ -69,7 +70,9 @@ def router(runtime: Runtime) -> APIRouter:
     routes = APIRouter(route_class=metrics.CountedRoute)
     places = Places(runtime.settings.listening.max_waiting, "recordings")
     for route, task in ROUTES.items():
-        routes.add_api_route(route, _endpoint(runtime, places, route, task), methods=["POST"], openapi_extra=_described(), name=task)
+        answers: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in TYPES}}}
+        endpoint = _endpoint(runtime, places, route, task)
+        routes.add_api_route(route, endpoint, methods=["POST"], openapi_extra=_described(), responses=answers, name=task)
     return routes
 
 
@@ -177,7 +180,7 @@ class Heard:
 
 async def hear(runtime: Runtime, job: ListeningJob) -> Heard:
     heard = Heard(len(job.samples) / LISTENING_RATE, job.task)
-    async with aclosing(runtime.transcribe(job)) as items:
+    async with aclosing(turns.transcribe(runtime, job)) as items:
         async for item in items:
             heard.add(item)
     return heard
@@ -188,7 +191,7 @@ async def _events(runtime: Runtime, places: Places, route: str, job: ListeningJo
     heard, begun, text = Heard(len(job.samples) / LISTENING_RATE, job.task), False, ""
     try:
         with metrics.counted(route), places.taking():
-            async with aclosing(runtime.transcribe(job)) as items:
+            async with aclosing(turns.transcribe(runtime, job)) as items:
                 async for item in items:
                     if delta := heard.add(item):
                         begun, text = True, text + delta

@@ -9,8 +9,10 @@ from models import work
 from models.base import ASGIApp, Receive, Scope, Send
 
 PROBES = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})
-"""Asked all the time, by machines: nothing is told of them unless they were refused."""
-_KNOWN = frozenset({*PROBES, "/generate", "/docs", "/openapi.json"})
+"""Asked all the time, by machines, and not counted."""
+QUIET = PROBES | {"/v1/status"}
+"""The page asks for this one as long as it is open: nothing is told of them unless they were refused."""
+_KNOWN = QUIET | {"/generate", "/docs", "/openapi.json"}
 
 
 class Watch:
@@ -36,7 +38,7 @@ class Watch:
         else:
             _settle(entry, scope, _how(entry))
         finally:
-            if scope["path"] not in PROBES or entry.status in {401, 403}:
+            if scope["path"] not in QUIET or entry.status in {401, 403}:
                 entries.tell(entry)
 
 

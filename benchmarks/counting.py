@@ -26,42 +26,83 @@ class Count:
         return self.chunks / self.wall
 
 
-@dataclass
+@dataclass(eq=False)
 class _Stream:
     socket: socket.socket
     tail: bytes = b""
     head: bytes = b""
     chunks: int = field(default=0)
+    began: float = field(default_factory=perf_counter)
+    first: float = 0.0
+    """When its first chunk came."""
 
     def take(self, data: bytes) -> None:
         # The tail is one byte short of the mark, so that no mark is counted twice.
         self.head = self.head or data[:15]
         seen = self.tail + data
         self.chunks += seen.count(MARK)
+        if self.chunks and not self.first:
+            self.first = perf_counter()
         self.tail = seen[-(len(MARK) - 1) :]
 
 
-def count(port: int, model: str, streams: int, tokens: int, avoid: int | None = None) -> Count:
-    """Open `streams` chat streams of `tokens` tokens and read them to their ends, on any core but `avoid`.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom to ask for how much: `streams` chat streams of `tokens` tokens, read on any core but `avoid`."""
 
-    Raises RuntimeError for a stream that failed or is short.
-    """
-    if avoid is not None:
-        os.sched_setaffinity(0, os.sched_getaffinity(0) - {avoid})
-    request = _request(model, tokens)
+    port: int
+    model: str
+    streams: int
+    tokens: int
+    avoid: int | None = None
+    key: str = ""
+
+    def begin(self) -> None:
+        if self.avoid is not None:
+            os.sched_setaffinity(0, os.sched_getaffinity(0) - {self.avoid})
+
+
+def count(asked: Asked) -> Count:
+    """Open all streams and read them to their ends. Raises RuntimeError for a stream that failed or is short."""
+    asked.begin()
+    request = _request(asked, asked.tokens)
     selector, began, cpu = selectors.DefaultSelector(), perf_counter(), process_time()
-    opened = [_open(port, request, selector) for _ in range(streams)]
-    _drain(selector, streams)
+    opened = [_open(asked.port, request, selector) for _ in range(asked.streams)]
+    left = asked.streams
+    while left:
+        left -= len(_ended(selector))
     wall, busy = perf_counter() - began, process_time() - cpu
-    for stream in opened:
-        if b" 200" not in stream.head or stream.chunks < tokens:
-            raise RuntimeError(f"expected {tokens} chunks with status 200, got {stream.chunks} after {stream.head!r}")
+    _check(opened, asked.tokens)
     return Count(sum(stream.chunks for stream in opened), wall, busy / wall)
 
 
-def _request(model: str, tokens: int) -> bytes:
+def newcomers(asked: Asked) -> list[float]:
+    """While all streams run, one more at a time comes for two tokens: how long each waits for its first, in seconds."""
+    asked.begin()
+    request, short = _request(asked, asked.tokens), _request(asked, 2)
+    selector = selectors.DefaultSelector()
+    running = [_open(asked.port, request, selector) for _ in range(asked.streams)]
+    while not all(stream.chunks for stream in running):
+        _ended(selector)
+    came = [_open(asked.port, short, selector)]
+    while not (ended := _ended(selector)) or came[-1] in ended:
+        if came[-1] in ended:
+            came.append(_open(asked.port, short, selector))
+    for stream in running:
+        stream.socket.close()
+    _check(came[:-1], 2)
+    return [stream.first - stream.began for stream in came[:-1]]
+
+
+def _check(streams: list[_Stream], tokens: int) -> None:
+    for stream in streams:
+        if b" 200" not in stream.head or stream.chunks < tokens:
+            raise RuntimeError(f"expected {tokens} chunks with status 200, got {stream.chunks} after {stream.head!r}")
+
+
+def _request(asked: Asked, tokens: int) -> bytes:
     content = {
-        "model": model,
+        "model": asked.model,
         "messages": [{"role": "user", "content": "Count."}],
         "max_tokens": tokens,
         "ignore_eos": True,
@@ -69,6 +110,7 @@ def _request(model: str, tokens: int) -> bytes:
     }
     body = orjson.dumps(content)
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    head += f"Authorization: Bearer {asked.key}\r\n" if asked.key else ""
     return head.encode() + b"Connection: close\r\n\r\n" + body
 
 
@@ -80,13 +122,15 @@ def _open(port: int, request: bytes, selector: selectors.BaseSelector) -> _Strea
     return stream
 
 
-def _drain(selector: selectors.BaseSelector, left: int) -> None:
-    while left:
-        for key, _ in selector.select():
-            stream: _Stream = key.data
-            if data := stream.socket.recv(1 << 18):
-                stream.take(data)
-            else:
-                selector.unregister(stream.socket)
-                stream.socket.close()
-                left -= 1
+def _ended(selector: selectors.BaseSelector) -> list[_Stream]:
+    """Read what there is. Returns the streams that have ended."""
+    ended = []
+    for key, _ in selector.select():
+        stream: _Stream = key.data
+        if data := stream.socket.recv(1 << 18):
+            stream.take(data)
+        else:
+            selector.unregister(stream.socket)
+            stream.socket.close()
+            ended.append(stream)
+    return ended

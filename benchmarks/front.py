@@ -1,10 +1,12 @@
-"""What BentoML costs a stream: chunks per second of the mock text engine through `bentoml serve` and under uvicorn alone.
+"""What the front costs a stream: chunks per second of the mock text engine through Fireside, and through less and other code than that.
 
-Four servers on the same mock profile are up at once, and one at a time is asked, in turn, so that a slow moment of the machine
-weighs on all: the engine's own app under uvicorn (the reference), all of Fireside under uvicorn, all of it behind BentoML's default
-wrappers, which Fireside goes around, and the service. The client is a process that counts marks in raw sockets; the share of a core that
-it used, and that the server used, are in the result. Servers run on one core and the client on another: left alone, Linux wakes the
-client on the server's core, and its time would count as each server's.
+All servers are up at once, and one at a time is asked, in turn, so that a slow moment of the machine weighs on all: the same bytes, made
+once, under uvicorn alone; the engine's own app under uvicorn (what Fireside adds to it is the ratio); all of Fireside under uvicorn; all of
+it behind BentoML's default wrappers, which Fireside goes around; the service; `fireside serve` with a key asked for and a line logged for
+each request; and vLLM's own server code over an engine that costs nothing. The client is a process that counts marks in raw sockets; the
+share of a core that it used, and that the server used, are in the result. Servers run on one core and the client on another: left alone,
+Linux wakes the client on the server's core, and its time would count as each server's. Afterwards streams come one at a time while others
+run: their first token is waited for.
 """
 
 from __future__ import annotations
@@ -13,32 +15,65 @@ import argparse
 import os
 from collections import defaultdict
 from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.util import find_spec
 
+import settings as configuration
 from benchmarks import recipes
 from benchmarks.apart import apart
-from benchmarks.counting import count
-from benchmarks.processes import Server, running, say
+from benchmarks.counting import Asked, count, newcomers
+from benchmarks.processes import Recipe, Server, ServerFailed, running, say
 from benchmarks.results import Report, Table, Target
-from benchmarks.stats import Figure, ratios
+from benchmarks.stats import Figure, quantile, ratios
 
 CHUNKS = 32_000
 """Per burst, over all its streams."""
 CONTEXT = 100_000
 CORE = 0
-TARGET = 0.6
-Samples = dict[tuple[str, int], list[tuple[float, float, float]]]
+BUSY = 64
+"""Streams at which the front is judged, and that run while one more comes."""
+BARE, ENGINE, WHOLE, WRAPPED, SERVICE, GUARDED, VLLM = (
+    "uvicorn, the same bytes", "uvicorn, engine", "uvicorn, whole", "BentoML's wrappers", "Fireside", "fireside serve", "vLLM's front",
+)  # fmt: skip
+TARGETS = ((GUARDED, ENGINE, 0.8), (GUARDED, BARE, 0.8), (GUARDED, VLLM, 2.0))
+LATER = 1.25
+"""How many times bare uvicorn's wait for a first token may take."""
+
+
+@dataclass(frozen=True, eq=False)
+class Peer:
+    name: str
+    recipe: Recipe
+    model: str = "mock-text"
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Chunks per second, and the cores that client and server kept busy."""
+
+    rate: float
+    busy: float
+    used: float
+
+
+Bursts = dict[tuple[str, int], list[Burst]]
+Firsts = dict[str, list[float]]
+"""Seconds to the first token of those that came while others ran: the median of each round."""
 
 
 def main() -> None:
     options = _options()
-    profile = recipes.variant("mock", {"text": {"mock": {"max_model_len": CONTEXT}}, "speech": {"engine": "none"}})
-    wanted = [recipes.bare(profile, "engine"), recipes.bare(profile, "whole"), recipes.wrapped(profile), recipes.fireside(profile)]
+    wanted, missing = _peers(options.vllm), []
+    if not any(peer.name == VLLM for peer in wanted):
+        missing.append(f"{VLLM}: vLLM or the weights of the profile {options.vllm} are not here")
     with ExitStack() as stack:
-        servers = [stack.enter_context(running(recipe)) for recipe in wanted]
-        for server in servers if _pinned() else []:
+        servers = {peer: stack.enter_context(running(peer.recipe)) for peer in wanted}
+        for server in servers.values() if _pinned() else []:
             server.pin(CORE)
-        samples = _rounds(servers, options.streams, options.rounds)
-    report(samples, [server.name for server in servers], options.streams).publish()
+        bursts = _rounds(servers, options)
+        firsts = _firsts(servers, options)
+    report(bursts, firsts, options.streams, missing).publish()
 
 
 def _options() -> argparse.Namespace:
@@ -46,20 +81,54 @@ def _options() -> argparse.Namespace:
         prog="python -m benchmarks.front", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=7, help="how often each server is asked (default 7)")
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 16, 64], help="streams at once (default 1 16 64)")
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 16, 64, 256], help="streams at once (default 1 16 64 256)")
+    parser.add_argument("--chunks", type=int, default=CHUNKS, help=f"of a burst, over all its streams (default {CHUNKS})")
+    parser.add_argument("--vllm", default="cpu", help="profile whose text model vLLM's own code serves (default cpu)")
     return parser.parse_args()
 
 
-def _rounds(servers: list[Server], streams: list[int], rounds: int) -> Samples:
-    samples: Samples = defaultdict(list)
-    for number in range(rounds + 1):
-        say(f"round {number} of {rounds}" + (" (warms up)" if number == 0 else ""))
-        for amount in streams:
-            for server in servers:
-                sample = _burst(server, amount)
+def _peers(vllm: str) -> list[Peer]:
+    profile = recipes.variant("mock", {"text": {"mock": {"max_model_len": CONTEXT}}, "speech": {"engine": "none"}})
+    own = [(BARE, recipes.bare(profile, "sent")), (ENGINE, recipes.bare(profile, "engine")), (WHOLE, recipes.bare(profile, "whole"))]
+    own += [(WRAPPED, recipes.wrapped(profile)), (SERVICE, recipes.fireside(profile))]
+    peers = [Peer(name, recipe) for name, recipe in own]
+    peers.append(Peer(GUARDED, recipes.guarded(profile), key=recipes.KEY))
+    return peers + _vllm(vllm)
+
+
+def _vllm(profile: str) -> list[Peer]:
+    """No EngineCore holds its context, so it may be as long as the mock's."""
+    long = {"args": {"max_model_len": CONTEXT}, "env": {"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"}}
+    path = recipes.variant(profile, {"text": long, "speech": {"engine": "none"}, "listening": {"engine": "none"}})
+    try:
+        recipes.require_weights(path)
+    except ServerFailed:
+        return []
+    if not find_spec("vllm"):
+        return []
+    return [Peer(VLLM, recipes.bare_vllm(path), recipes.text_model(configuration.load(path)))]
+
+
+def _rounds(servers: dict[Peer, Server], options: argparse.Namespace) -> Bursts:
+    bursts: Bursts = defaultdict(list)
+    for number in range(options.rounds + 1):
+        say(f"round {number} of {options.rounds}" + (" (warms up)" if number == 0 else ""))
+        for amount in options.streams:
+            for peer, server in servers.items():
+                burst = _burst(server, _asked(peer, server, amount, options.chunks))
                 if number:
-                    samples[server.name, amount].append(sample)
-    return samples
+                    bursts[peer.name, amount].append(burst)
+    return bursts
+
+
+def _firsts(servers: dict[Peer, Server], options: argparse.Namespace) -> Firsts:
+    firsts: Firsts = defaultdict(list)
+    for number in range(options.rounds):
+        say(f"first tokens, round {number + 1} of {options.rounds}")
+        for peer, server in servers.items():
+            waits = apart(newcomers, _asked(peer, server, BUSY, options.chunks))
+            firsts[peer.name].append(quantile(waits, 0.5))
+    return firsts
 
 
 def _pinned() -> bool:
@@ -67,24 +136,42 @@ def _pinned() -> bool:
     return len(os.sched_getaffinity(0)) > 1
 
 
-def _burst(server: Server, streams: int) -> tuple[float, float, float]:
-    """Chunks per second, and the cores that client and server kept busy."""
+def _burst(server: Server, asked: Asked) -> Burst:
     before = server.cpu()
-    counted = apart(count, server.port, "mock-text", streams, CHUNKS // streams, avoid=CORE if _pinned() else None)
-    return counted.rate, counted.busy, (server.cpu() - before) / counted.wall
+    counted = apart(count, asked)
+    return Burst(counted.rate, counted.busy, (server.cpu() - before) / counted.wall)
 
 
-def report(samples: Samples, names: list[str], streams: list[int]) -> Report:
-    """The first name is the reference, the last the service."""
-    table = Table("Chunks per second", ("streams", "server", "chunks/s", "ratio to the reference", "client's cores", "server's cores"))
-    found = Report("front", "Streaming through BentoML and without it", __doc__ or "", [table])
+def _asked(peer: Peer, server: Server, streams: int, chunks: int) -> Asked:
+    return Asked(server.port, peer.model, streams, chunks // streams, CORE if _pinned() else None, peer.key)
+
+
+def report(bursts: Bursts, firsts: Firsts, streams: list[int], missing: list[str]) -> Report:
+    columns = ("streams", "server", "chunks/s", f"ratio to {ENGINE}", "client's cores", "server's cores")
+    table = Table("Chunks per second", columns)
+    waits = Table(f"First token of one more while {BUSY} run", ("server", "ms", f"ratio to {BARE}"))
+    found = Report("front", "Streaming through Fireside, and through less and other code", __doc__ or "", [table, waits], missing=missing)
+    names = list(firsts)
     for amount in streams:
-        reference = [rate for rate, _, _ in samples[names[0], amount]]
+        rates = {name: [burst.rate for burst in bursts[name, amount]] for name in names}
         for name in names:
-            rates, busy, used = zip(*samples[name, amount], strict=True)
-            ratio = ratios(rates, reference)
-            table.rows.append((amount, name, Figure.of(rates), ratio, Figure.of(busy), Figure.of(used)))
-        found.targets.append(Target(f"{names[-1]} / {names[0]}, {amount} streams", f">= {TARGET}", str(ratio), ratio.median >= TARGET))
+            cores = [Figure.of(getattr(burst, what) for burst in bursts[name, amount]) for what in ("busy", "used")]
+            table.rows.append((amount, name, Figure.of(rates[name]), ratios(rates[name], rates[ENGINE]), *cores))
+        if amount == BUSY:
+            found.targets += _speeds(rates)
+    for name in names:
+        waits.rows.append((name, Figure.of(firsts[name]).scaled(1000), ratios(firsts[name], firsts[BARE])))
+    late = ratios(firsts[GUARDED], firsts[ENGINE])
+    found.targets.append(Target(f"first token: {GUARDED} / {ENGINE}", f"<= {LATER}", str(late), late.median <= LATER))
+    return found
+
+
+def _speeds(rates: dict[str, list[float]]) -> list[Target]:
+    found = []
+    for ours, theirs, wanted in TARGETS:
+        if theirs in rates:
+            ratio = ratios(rates[ours], rates[theirs])
+            found.append(Target(f"{ours} / {theirs}, {BUSY} streams", f">= {wanted}", str(ratio), ratio.median >= wanted))
     return found
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ from benchmarks.processes import Recipe, ServerFailed
 from commands.weights import states
 from models.store import Store, name_of
 from settings import Settings
+from settings.access import SCOPES
 
 QUIET = {"BENTOML_DO_NOT_TRACK": "True", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+
+FAILED = r"\b[\w-]+: failed \("
+KEY = "a-key-for-benchmarks-that-opens-nothing-else"
 
 
 def variant(profile: str, changes: Mapping[str, Any]) -> str:
@@ -37,6 +42,17 @@ def fireside(profile: str) -> Recipe:
     return _bento("Fireside", "service:Fireside", profile)
 
 
+def guarded(profile: str) -> Recipe:
+    """As its users run it: by `fireside serve`, with a key asked for and a line logged for every request."""
+
+    def command(port: int) -> list[str]:
+        return [sys.executable, "-m", "cli", "serve", "--host", "127.0.0.1", "--port", str(port)]
+
+    keys = {"bench": {"hash": f"sha256:{sha256(KEY.encode()).hexdigest()}", "scopes": list(SCOPES)}}
+    env = {**QUIET, "FIRESIDE_PROFILE": profile, "FIRESIDE_ACCESS__KEYS": json.dumps(keys)}
+    return Recipe("fireside serve", command, "/readyz", env, failed=FAILED)
+
+
 def wrapped(profile: str) -> Recipe:
     return _bento("BentoML's wrappers", "benchmarks.wrapped:Wrapped", profile)
 
@@ -45,7 +61,7 @@ def _bento(name: str, service: str, profile: str) -> Recipe:
     def command(port: int) -> list[str]:
         return [tool("bentoml"), "serve", service, "--host", "127.0.0.1", "--port", str(port)]
 
-    return Recipe(name, command, "/readyz", {**QUIET, "FIRESIDE_PROFILE": profile}, failed=r"\b[\w-]+: failed \(")
+    return Recipe(name, command, "/readyz", {**QUIET, "FIRESIDE_PROFILE": profile}, failed=FAILED)
 
 
 def require_weights(profile: str) -> None:
@@ -84,6 +100,16 @@ def bare(profile: str, app: str) -> Recipe:
         return [tool("uvicorn"), f"benchmarks.bare:{app}", "--port", str(port), "--log-level", "warning", "--no-access-log"]
 
     return Recipe(f"uvicorn, {app}", command, "/v1/models", {**QUIET, "FIRESIDE_PROFILE": profile})
+
+
+def bare_vllm(profile: str) -> Recipe:
+    """vLLM's own server code on the text model of a profile, over an engine that costs nothing: benchmarks/bare_vllm.py."""
+
+    def command(port: int) -> list[str]:
+        return [tool("uvicorn"), "benchmarks.bare_vllm:app", "--port", str(port), "--log-level", "warning", "--no-access-log"]
+
+    settings = configuration.load(profile)
+    return Recipe("vLLM's front, fake engine", command, "/v1/models", {**QUIET, **settings.text.env, "FIRESIDE_PROFILE": profile})
 
 
 def text_model(settings: Settings) -> str:

@@ -51,11 +51,11 @@ class Chunks:
 
 
 @asynccontextmanager
-async def request(port: int, method: str, path: str, body: bytes = b"") -> AsyncIterator[Reply]:
+async def request(port: int, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> AsyncIterator[Reply]:
     """One request on a connection of its own; leaving the block closes it, finished or not."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
         writer.write(head.encode() + b"Connection: close\r\n\r\n" + body)
         status, headers = await _head(reader)
         yield Reply(status, headers, _pieces(reader, headers))

@@ -220,6 +220,9 @@ class TextEngine(Engine, Protocol):
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The engine's OpenAI routes (/v1/chat/completions, /v1/completions, ...). Only called while ready."""
 
+    def described(self) -> dict[str, Any]:
+        """Those routes as an OpenAPI document, the same object until the next load. NotReady."""
+
 
 class SpeechEngine(Engine, Protocol):
     """Makes speech. Closing the iterator of `synthesize` cancels the job at its next window."""

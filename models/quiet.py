@@ -9,6 +9,8 @@ NO_TELEMETRY = {
     "DO_NOT_TRACK": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+    # Its builds for Linux report to Microsoft too, from threads of their own; disable_telemetry_events() does not stop them.
+    "ORT_DISABLE_TELEMETRY": "1",
     "OTEL_LOGS_EXPORTER": "none",
     "OTEL_METRICS_EXPORTER": "none",
     "OTEL_TRACES_EXPORTER": "none",
@@ -17,7 +19,7 @@ NO_TELEMETRY = {
     "VLLM_DO_NOT_TRACK": "1",
     "VLLM_NO_USAGE_STATS": "1",
 }
-"""The images set it too. Coqui, its trainer, Whisper and ONNX Runtime's builds for Linux have none to turn off."""
+"""The images set it too. Coqui, its trainer and Whisper have none to turn off."""
 OFFLINE = {
     # vLLM asks this address whether kernels could be had from there: one that cannot be asked answers at once, and no.
     "FLASHINFER_CUBINS_REPOSITORY": "offline://",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from models.errors import SettingsError
 from settings.origins import ORIGINS
+from settings.plain_yaml import read_yaml
 from settings.whole import Settings
 
 PREFIX = "FIRESIDE_"
@@ -98,7 +99,7 @@ def _secret(key: str, value: Any) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = read_yaml(path.read_text(encoding="utf-8")) or {}
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
     except yaml.YAMLError as error:
@@ -130,7 +131,7 @@ def _type_at(place: list[str]) -> Any:
 def _parsed(variable: str, text: str, kind: Any) -> Any:
     if kind is Any:  # a free table's: as it would be in the profile
         try:
-            return yaml.safe_load(text)
+            return read_yaml(text)
         except yaml.YAMLError as error:
             raise SettingsError(f"{variable} is no YAML value: {error}") from error
     if not _is_group(kind) and get_origin(kind) not in (dict, tuple, Annotated):

@@ -22,6 +22,7 @@ from pydantic import BaseModel, TypeAdapter
 from starlette.websockets import WebSocket
 
 from api import errors
+from api.queue import Queue
 from api.realtime.session import RealtimeSession
 from api.requests import RequestIds
 from models.base import LISTENING_RATE, WINDOW, Audio, Language, ListeningJob, Load, Segment, SpeechJob, Voice, Word
@@ -146,6 +147,7 @@ class House:
             text=self.text,
             speech=speaker,
             listening=listener,
+            text_queue=Queue(8, 8, 60, "requests for text"),
             require_text=lambda: self.text,
             require_speech=self._speech,
             require_listening=self._listening,

@@ -135,7 +135,7 @@ async def test_a_socket_that_nobody_serves_is_a_refusal() -> None:
     assert [(entry.event, entry.route, entry.outcome) for entry in told] == [("socket", "other", "http_403")]
 
 
-@pytest.mark.parametrize("path", ["/livez", "/metrics"])
+@pytest.mark.parametrize("path", ["/livez", "/metrics", "/v1/status"])
 async def test_of_a_probe_nothing_is_told_unless_it_was_refused(path: str) -> None:
     with reading() as told:
         await asked(Watch(RequestIds(answering(status=503))), path)

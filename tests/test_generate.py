@@ -91,6 +91,21 @@ def test_more_tokens_than_fit_are_all_that_fit(server: Server) -> None:
         assert next(answer.iter_bytes())
 
 
+FORM = {"content-type": "multipart/form-data; boundary=x"}
+
+
+@pytest.mark.parametrize("headers", [FORM, {"content-type": "text/plain"}, {"content-type": "application/vnd.bentoml+pickle"}], ids=str)
+def test_a_body_of_another_kind_is_refused(server: Server, headers: dict[str, str]) -> None:
+    answer = httpx.post(f"{server.url}/generate", content=b'{"prompt": "x"}', headers=headers)
+    assert answer.status_code == 400
+    assert "expected application/json" in answer.json()["error"]["message"]
+
+
+def test_what_was_sent_does_not_come_into_the_log(server: Server) -> None:
+    assert httpx.post(f"{server.url}/generate", json={"prompt": 5, "messages": "a secret"}).status_code == 400
+    assert "a secret" not in server.log.read_text()
+
+
 def test_the_openapi_page_documents_it(server: Server) -> None:
     page = server.get("/docs.json").text
     assert "Give this or `messages`." in page

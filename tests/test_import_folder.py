@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,12 @@ def test_a_whisper_folder_is_for_listening(tmp_path: Path) -> None:
             lambda folder: (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-00002.safetensors"}}'),
             "model-00002.safetensors",
         ),
+        (
+            lambda folder: (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "../store/model.safetensors"}}'),
+            "names files that are not there",
+        ),
+        (lambda folder: (folder / "model.safetensors.index.json").write_text('{"weight_map": [1]}'), "not as a model's"),
+        (lambda folder: (folder / "config.json").write_text('{"architectures": {"a": 1}}'), "not as a model's"),
     ],
 )
 def test_a_text_folder_that_lies_is_refused(tmp_path: Path, harm: Callable[[Path], None], word: str) -> None:
@@ -116,3 +123,17 @@ def test_a_file_of_no_known_kind_is_refused_with_what_is_expected(tmp_path: Path
         builder_for(tmp_path / "model.ckpt")
     with pytest.raises(WeightsError, match="nothing at"):
         builder_for(tmp_path / "none.gguf")
+
+
+ODD = [None, 5, "x", [[]], {"a": 1}, "\0", "../../etc/passwd"]
+
+
+@pytest.mark.parametrize("key", ["audio", "model_args", "speakers", "languages", "speakers_file", "phoneme_language"])
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_a_configuration_with_anything_in_it_is_taken_or_refused(tmp_path: Path, key: str, value: object) -> None:
+    folder = coqui_folder(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {key: value}))
+    with suppress(WeightsError):
+        take(folder)
+    assert Store(tmp_path / "store").broken() == ()

@@ -65,6 +65,9 @@ def test_a_schema_without_end_ends() -> None:
         {"type": "integer", "minimum": "a"},
         {"type": "string", "minLength": 10**12},
         {"type": "array", "minItems": 10**12},
+        {"type": "array", "minItems": 1000, "items": {"type": "array", "minItems": 1000}},
+        {"type": "array", "minItems": 1000, "items": {"type": "string", "minLength": 1000}},
+        {"type": "object", "required": [*"abcdefgh"], "properties": {name: {"$ref": "#"} for name in "abcdefgh"}},
     ],
     ids=str,
 )

@@ -185,3 +185,21 @@ async def test_broken_characters_are_refused(body: bytes) -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://mock") as client:
         response = await client.post(CHAT, content=body, headers={"content-type": "application/json"})
     assert (response.status_code, response.json()["error"]["code"]) == (400, 400)
+
+
+async def test_a_body_that_is_nested_without_end_is_refused() -> None:
+    engine = await started()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(engine.app), base_url="http://mock") as client:
+        answer = await client.post(CHAT, content=b"[" * 100_000, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert "not nested so deeply" in answer.json()["error"]["message"]
+
+
+async def test_a_part_of_no_kind_at_all_is_refused() -> None:
+    answer = await request(await started(), messages=[{"role": "user", "content": [{"type": ["text"]}]}])
+    assert answer.status_code == 400
+
+
+async def test_more_answers_than_openai_gives_are_refused() -> None:
+    answer = await request(await started(), n=129)
+    assert answer.json()["error"]["message"] == "n must be at most 128, got 129."

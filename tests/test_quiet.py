@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import Any
 
 import psutil
 import pytest
 import yaml
 
 from models import quiet
+from models.text import vllm
+from settings import Text
 from tests.servers import ROOT, serve
 from tests.watching import TALKATIVE, outside
 
@@ -19,6 +22,15 @@ def test_what_the_environment_asks_for_is_taken_back(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, value)
     quiet.quiet()
     assert {name: os.environ[name] for name in quiet.QUIET} == quiet.QUIET
+
+
+@pytest.mark.parametrize(("args", "address"), [({}, "127.0.0.1"), ({"distributed_executor_backend": "ray"}, None), ({"nnodes": 2}, None)])
+def test_vllm_looks_for_this_machine_s_address_only_among_others(
+    monkeypatch: pytest.MonkeyPatch, args: dict[str, Any], address: str | None
+) -> None:
+    monkeypatch.setattr(os, "environ", {})
+    vllm.set_environment(Text(engine="vllm", model="small", args=args))
+    assert os.environ.get("VLLM_HOST_IP") == address
 
 
 def test_a_server_and_its_workers_call_nobody() -> None:

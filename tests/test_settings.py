@@ -167,3 +167,29 @@ def test_the_audio_models_that_openai_s_clients_name_are_aliases() -> None:
     }
     assert undated <= {*settings.Settings().aliases.text, *settings.Settings().aliases.realtime}
     assert "gpt-audio-mini" in undated
+
+
+LAUGHS = "\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))])
+MERGES = "\n".join(["a0: &a0 {x: 1}", *(f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))])
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (LAUGHS, "aliases stand for more than"),
+        (MERGES, "merge keys stand for more than"),
+        ("text: {args: &a {b: *a}}", "aliases stand for more than"),
+        ("text: " + "[" * 3000, "nested too deeply"),
+        ("text: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
+    ],
+    ids=["laughs", "merges", "itself", "deep", "code"],
+)
+def test_a_profile_that_is_no_plain_data_is_refused_at_once(tmp_path: Path, content: str, word: str) -> None:
+    with pytest.raises(SettingsError, match=f"is not YAML: (.|\n)*{word}"):
+        settings.load(profile(tmp_path, content))
+
+
+def test_a_variable_is_no_way_around_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESIDE_TEXT__ARGS__X", "&a [*a]")
+    with pytest.raises(SettingsError, match="FIRESIDE_TEXT__ARGS__X is no YAML value"):
+        settings.load("mock")

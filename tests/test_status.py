@@ -21,7 +21,7 @@ def test_the_status_tells_what_runs_and_what_it_takes(server: Server) -> None:
     status = server.get("/v1/status").json()
     text = status["engines"]["text"]
     assert (text["kind"], text["name"], text["state"], text["running"], text["waiting"]) == ("text", "mock-text", "ready", 0, 0)
-    assert (text["restarts"], text["last_failure"], status["engines"]["speech"]["limits"]["waiting"]) == (0, None, 256)
+    assert (text["restarts"], text["last_failure"], text["limits"].keys()) == (0, None, {"running", "waiting"})
     assert status["uptime"] > 0
     assert 10 << 20 < status["machine"]["memory"]["used"] < status["machine"]["memory"]["total"]
 

@@ -32,6 +32,8 @@ ROMAN = {"I": 1, "V": 5, "X": 10}
 UNSPACED = {"ja", "th"}
 POINTED = {"ja", "ko", "th", "he", "ar", "fa", "te", "kn", "bn"}
 """Languages that write 1,234.5; the others that num2words knows write 1.234,5."""
+ENDLESS = {"am": 4}
+"""Languages whose longer numbers num2words never comes to an end with, and the digits up to which it does."""
 FRACTIONS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 
 
@@ -44,20 +46,30 @@ def cardinal(digits: str, language: str = "en") -> str:
     """A whole number, written in digits without separators."""
     if len(digits) > MAX_DIGITS or (len(digits) > 1 and digits[0] == "0"):
         return each(digits, language)
-    return _quantity(int(digits), language)
+    return _quantity(int(digits), language) or each(digits, language)
 
 
 @lru_cache(4096)
 def _quantity(number: int, language: str) -> str:
-    words: str = num2words(number, lang=language)
-    return words.replace(",", "")
+    return _words(number, language).replace(",", "")
+
+
+def _words(number: int | str, language: str) -> str:
+    """Empty where num2words has none: in a third of its languages some numbers raise one thing or another."""
+    if language in ENDLESS and len(str(number)) > ENDLESS[language]:
+        return ""
+    try:
+        words: str = num2words(number, lang=language)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        return ""
+    return words
 
 
 def each(digits: str, language: str = "en") -> str:
     """One digit after the other."""
     if language == "en":
         return " ".join(DIGITS[int(digit)] for digit in digits)
-    return " ".join(_quantity(int(digit), language) for digit in digits)
+    return " ".join(_quantity(int(digit), language) or digit for digit in digits)
 
 
 def decimal(number: str) -> str:
@@ -134,8 +146,7 @@ def _foreign(number: str, separator: str, point: str, language: str) -> str:
     whole, _, rest = re.sub(separator, "", number).partition(point) if len(number) < 40 else (re.sub(r"\D", "", number), "", "")
     if not rest or len(whole + rest) > MAX_DIGITS:
         return cardinal(whole + rest, language)
-    words: str = num2words(f"{int(whole)}.{rest}", lang=language)
-    return words
+    return _words(f"{int(whole)}.{rest}", language) or f"{cardinal(whole, language)} {each(rest, language)}"
 
 
 def _spaced(match: re.Match[str], words: str, language: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from api import errors, metrics
+from api import errors, metrics, turns
 from api.accounts import entering, priority
 from api.chat_stream import Delta, ToolDelta
 from api.realtime.input_audio import LAWS, RATES
@@ -147,7 +147,7 @@ class Answer:
             try:
                 body = self.plan.body(runtime.require_text().name, messages)
                 name = f"{request_id(self._around.scope)}.{self.id}"
-                async with aclosing(runtime.chat(body, name, priority(self._around.scope))) as deltas:
+                async with aclosing(turns.chat(runtime, body, name, priority(self._around.scope))) as deltas:
                     async for delta in deltas:
                         yield delta
                 return

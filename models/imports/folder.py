@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,13 +37,27 @@ class FolderBuilder(Builder):
 def finish(folder: Path, source: str, revision: str, licence: str) -> Card:
     """Check a filled folder and make it independent of where it lies."""
     kind, form = recognise(folder)
-    details: dict[str, Any] = {}
-    if form == "coqui":
-        details = make_portable(folder)
-    elif form == "transformers":
-        details = {"architecture": (_config(folder).get("architectures") or ["unknown"])[0]}
-        check_safetensors(folder)
+    with _as_expected(folder / "config.json"):
+        details = _details(folder, form)
     return Card(kind=kind, format=form, source=source, revision=revision, licence=licence, details=details)
+
+
+def _details(folder: Path, form: Format) -> dict[str, Any]:
+    if form == "coqui":
+        return make_portable(folder)
+    if form == "transformers":
+        check_safetensors(folder)
+        return {"architecture": str((_config(folder).get("architectures") or ["unknown"])[0])}
+    return {}
+
+
+@contextmanager
+def _as_expected(path: Path) -> Iterator[None]:
+    """A configuration is JSON, and may have anything in the place of anything."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path.name} is not as a model's: {type(error).__name__}: {error}") from error
 
 
 def recognise(folder: Path) -> tuple[Kind, Format]:
@@ -89,8 +105,8 @@ def check_safetensors(folder: Path) -> None:
     for path in folder.glob("*.safetensors"):
         _check_header(path)
     for index in folder.glob("*.safetensors.index.json"):
-        shards = set(_json(index).get("weight_map", {}).values())
-        if missing := sorted(shard for shard in shards if not (folder / str(shard)).is_file()):
+        shards = {str(shard) for shard in _json(index).get("weight_map", {}).values()}
+        if missing := sorted(shard for shard in shards if Path(shard).name != shard or not (folder / shard).is_file()):
             raise WeightsError(f"{index.name} names files that are not there: {', '.join(missing[:3])}; copy the whole model folder")
 
 

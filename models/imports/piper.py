@@ -49,7 +49,7 @@ class PiperVoice(BaseModel):
     inference: PiperInference = PiperInference()
     phoneme_type: str = "espeak"
     phoneme_id_map: dict[str, list[int]]
-    num_speakers: int = Field(1, ge=1)
+    num_speakers: int = Field(1, ge=1, le=100_000)
     speaker_id_map: dict[str, int] = {}
     language: PiperLanguage = PiperLanguage()
     dataset: str = ""

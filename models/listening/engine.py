@@ -14,7 +14,7 @@ from models import work
 from models.base import LISTENING_RATE, WINDOW, Detector, Heard, ListeningJob, Load
 from models.engine import WorkerEngine
 from models.listening import codec
-from models.process import Exchange, Kind
+from models.process import Exchange, Kind, WorkerProcess
 
 _PROBE = ListeningJob("probe", np.zeros(LISTENING_RATE // 4, np.float32), language="en", temperature=0.0, urgent=True)
 """Past the files that wait, as a turn of a conversation: that way is the shortest. Silence, of which nothing is invented."""
@@ -37,12 +37,11 @@ class WorkerListeningEngine(WorkerEngine):
         worker, told = self._alive(), work.current()
         self._jobs += 1
         try:
-            with contextlib.closing(worker.begin()) as exchange:
-                await _ask(exchange, job)
+            async with contextlib.aclosing(_heard(worker, job)) as found:
                 asked = time.monotonic()
-                while (frame := await exchange.receive()) is not None:
-                    told.begun("listening", asked, frame.head["begun"])
-                    yield codec.heard_of(frame)
+                async for begun, heard in found:
+                    told.begun("listening", asked, begun)
+                    yield heard
         finally:
             told.ended("listening", time.monotonic())
             self._jobs -= 1
@@ -50,10 +49,8 @@ class WorkerListeningEngine(WorkerEngine):
     async def probe(self) -> None:
         with contextlib.closing(self._alive().begin(probe=True)) as exchange:
             await _detector(exchange).feed(_PROBE.samples[:WINDOW])
-        with contextlib.closing(self._alive().begin(probe=True)) as exchange:
-            await _ask(exchange, _PROBE)
-            while await exchange.receive() is not None:
-                pass
+        async for _ in _heard(self._alive(), _PROBE, probe=True):
+            pass
 
     async def detector(self) -> Detector:
         return _detector(self._alive().begin())
@@ -64,11 +61,15 @@ def _detector(exchange: Exchange) -> WorkerDetector:
     return WorkerDetector(exchange)
 
 
-async def _ask(exchange: Exchange, job: ListeningJob) -> None:
-    for part in codec.parts(job.samples):
-        exchange.send("audio", part)
-        await exchange.sent()
-    exchange.send("transcribe", **codec.job_head(job))
+async def _heard(worker: WorkerProcess, job: ListeningJob, *, probe: bool = False) -> AsyncGenerator[tuple[float, Heard], None]:
+    """Each with the moment at which the worker began with the job."""
+    with contextlib.closing(worker.begin(probe=probe)) as exchange:
+        for part in codec.parts(job.samples):
+            exchange.send("audio", part)
+            await exchange.sent()
+        exchange.send("transcribe", **codec.job_head(job))
+        while (frame := await exchange.receive()) is not None:
+            yield frame.head["begun"], codec.heard_of(frame)
 
 
 class WorkerDetector:

@@ -36,6 +36,11 @@ _COMPANIONS = {
     "d_vector_file": ("speakers.json", "speakers.pth"),
     "language_ids_file": ("language_ids.json",),
 }
+# Coqui opens whatever these name, addresses too, and speaks without them: they are for training, and for cloning by VITS.
+_ENCODERS = ("speaker_encoder_model_path", "speaker_encoder_config_path")
+# And no others: of these alone Coqui loads a checkpoint as data. Its bark unpickles, and so runs, whatever is in one.
+_FORWARD = ("fast_pitch", "fast_speech", "fastspeech2", "forward_tts", "speedy_speech")
+_WHOLE = frozenset((*_FORWARD, "align_tts", "delightful_tts", "glow_tts", "neuralhmm_tts", "overflow", "tacotron", "tacotron2", "vits"))
 _PAUSE = 0.1
 _WARM_UP = (
     "Hello.",
@@ -150,10 +155,12 @@ class CoquiRenderer:
                 return self._load_vits(folder)
             case "xtts":
                 return XttsModel(_config(folder), folder, self._device, self._copies, Path(self._clones) if self._clones else None)
-            case "bark" | "tortoise" | "None":
-                raise WeightsError(f"{folder} is a Coqui model of type {kind}, which is not supported: choose vits, xtts or fast_pitch")
-            case _:
+            case "multilingual vits":
                 return _load_whole(folder, self._device)
+            case _ if kind in _WHOLE:
+                return _load_whole(folder, self._device)
+            case _:
+                raise _unsupported(folder, kind)
 
     def _load_vits(self, folder: Path) -> VitsModel:
         config = _config(folder)
@@ -220,15 +227,30 @@ def _kind(folder: Path) -> str:
         raise WeightsError(f"{path} is not a JSON object ({error}): pull or import the model again") from error
 
 
+def _unsupported(folder: Path, kind: object) -> WeightsError:
+    return WeightsError(f"{folder} is a Coqui model of type {kind}, which is not supported: choose vits, xtts or fast_pitch")
+
+
 def _config(folder: Path) -> Any:
     try:
-        return load_config(str(folder / "config.json"))
+        config = load_config(str(folder / "config.json"))
+        _check_class(config)
+        return config
     except (OSError, ValueError, TypeError, LookupError, AttributeError, ImportError) as error:
         raise WeightsError(f"{folder / 'config.json'} is no configuration of Coqui's ({type(error).__name__}: {error})") from error
 
 
+def _check_class(config: Any) -> None:
+    """Coqui imports the module that a configuration names for its characters, whichever it is."""
+    name = (config.get("characters") or {}).get("characters_class")
+    if name and not str(name).startswith("TTS."):
+        raise ValueError(f"its characters are of {name}, which is no class of Coqui's")
+
+
 def _load_whole(folder: Path, device: str) -> WholeModel:
     config, beside = _config(folder), folder / "vocoder"
+    if (base := config.get("base_model")) not in {None, *_WHOLE}:
+        raise _unsupported(folder, base)
     _point_at_companions(config, folder)
     _point_at_statistics(config, folder)
     vocoder = None
@@ -254,9 +276,12 @@ def _checkpoint(folder: Path) -> Path:
 
 
 def _point_at_companions(config: Any, folder: Path) -> None:
+    """And at nothing outside the folder: a configuration may name any file, or an address."""
     for key, names in _COMPANIONS.items():
-        for path in (folder / name for name in names if (folder / name).is_file()):
-            for part in (config, config.model_args):
-                if key in part:
-                    part[key] = [str(path)] if key == "d_vector_file" else str(path)
-            break
+        found = next((folder / name for name in names if (folder / name).is_file()), None)
+        for part in (config, config.model_args):
+            if key in part and (found or part[key]):
+                path = str(found or folder / names[0])
+                part[key] = [path] if key == "d_vector_file" else path
+    for part in (config, config.model_args):
+        part.update({key: "" for key in _ENCODERS if key in part})

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from models import work
 from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
 from models.errors import STOPPED, EngineFailed, InvalidInput, NotReady
+from models.text.mock_described import DESCRIBED
 from models.text.mock_life import Life
 from models.text.mock_limits import check_prompt, check_sampling
 from models.text.mock_openai import OpenAIRoutes
@@ -78,7 +79,7 @@ class MockTextEngine:
     async def probe(self) -> None:
         """At once, whatever the pace. Neither in the history nor in the load, and it takes no reply."""
         prompt = self.admit(TextRequest("probe", prompt="Hello", sampling=Sampling(max_tokens=1)))
-        async for _ in self._speak(prompt, self._living(), None, lambda: prose("Hello"), nullcontext(), 0):
+        async for _ in self._speak(prompt, self._living(), None, lambda: prose("Hello"), 0, nullcontext()):
             pass
 
     def load(self) -> Load:
@@ -97,6 +98,10 @@ class MockTextEngine:
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._routes(scope, receive, send)
+
+    def described(self) -> dict[str, Any]:
+        self._living().check()
+        return DESCRIBED
 
     async def generate(self, request: TextRequest) -> AsyncGenerator[TextChunk, None]:
         async with aclosing(self.pieces(self.admit(self._capped(request)))) as pieces:
@@ -126,10 +131,8 @@ class MockTextEngine:
 
         `made`: the reply comes from the script itself.
         """
-        words = partial(self._words, prompt, choice, at_least, reply, made)
-        return self._speak(
-            prompt, self._living(), _pace(self.settings), words, self._counted(prompt.request), 0 if choice else prompt.tokens
-        )
+        words, read = partial(self._words, prompt, choice, at_least, reply, made), 0 if choice else prompt.tokens
+        return self._speak(prompt, self._living(), _pace(self.settings), words, read, self._counted(prompt.request))
 
     async def _speak(
         self,
@@ -137,8 +140,8 @@ class MockTextEngine:
         life: Life,
         pace: Iterator[float] | None,
         words: Callable[[], Iterable[str]],
-        counted: AbstractContextManager[None],
         read: int,
+        counted: AbstractContextManager[None],
     ) -> AsyncGenerator[Piece, None]:
         with counted, _told(read) as written:
             fault = self._fault_for(prompt)
@@ -150,8 +153,8 @@ class MockTextEngine:
                 life.check()
                 if fault is not None and number == (0 if fault.kind == "before_first" else fault.after):
                     await self._fail(fault, life)
-                self.progress += 1
                 written.tokens += piece.tokens
+                self.progress += 1
                 yield piece
 
     def _living(self) -> Life:
@@ -169,7 +172,7 @@ class MockTextEngine:
         """A string, or OpenAI's list of parts, of which only text can be read."""
         if content is None or isinstance(content, str):
             return content or ""
-        if any(part.get("type") not in {"text", "refusal"} for part in content):
+        if any(part.get("type") not in ("text", "refusal") for part in content):  # no set: it may be of any type, and not hashable
             raise InvalidInput(f"{self.name} is not a multimodal model")
         return " ".join(str(part.get("text") or part.get("refusal") or "") for part in content)
 

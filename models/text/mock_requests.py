@@ -15,8 +15,8 @@ from models.errors import InvalidInput
 
 INT64 = 2**63
 REPORTED = 10
-MOST_CHOICES = 16384
-"""vLLM's VLLM_MAX_N_SEQUENCES."""
+MOST_CHOICES = 128
+"""OpenAI's limit, which models/text/vllm.py gives vLLM in the place of its own."""
 # What a mock without a vocabulary cannot give. Refused, because an answer without it would look like a success.
 UNSUPPORTED = (
     "logprobs",
@@ -209,6 +209,8 @@ def _loads_slowly(body: bytes) -> Any:
         raise _malformed([fault]) from error
     except UnicodeError as error:
         raise Malformed(f"expected a body of whole characters in UTF-8: {error}") from error
+    except RecursionError as error:
+        raise Malformed("expected a body that is not nested so deeply: no request needs more than a few levels") from error
 
 
 def _check_together(raw: Mapping[str, Any], kind: type[BaseModel]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -11,6 +12,8 @@ from models.errors import InvalidInput
 DEPTH = 16
 MOST = 10_000
 """Items or characters that a schema may ask for at least."""
+MOST_TOGETHER = 100_000
+"""Values and characters in all: with references to itself a schema of a line can ask for more than there is time for."""
 EMPTY: dict[str, Any] = {"null": None, "boolean": False}
 
 
@@ -22,22 +25,36 @@ def answer(schema: Any) -> str:
         raise InvalidInput(f"expected a JSON schema, and this one cannot be followed: {type(error).__name__}: {error}") from error
 
 
-def instance(schema: Any, root: Any = None, depth: int = 0) -> Any:
+@dataclass(slots=True)
+class _Root:
+    """The whole schema, and how much of an answer it has asked for up to now."""
+
+    schema: Any
+    asked: int = 0
+
+    def ask(self, number: int = 1) -> None:
+        self.asked += number
+        if self.asked > MOST_TOGETHER:
+            raise ValueError(f"it asks for more than {MOST_TOGETHER} values and characters")
+
+
+def instance(schema: Any, root: _Root | None = None, depth: int = 0) -> Any:
     """Knows const, enum, default, $ref, anyOf, oneOf, allOf, objects, arrays, and the bounds of strings and numbers; not patterns."""
-    root = schema if root is None else root
+    root = _Root(schema) if root is None else root
+    root.ask()
     if not isinstance(schema, dict) or depth > DEPTH:
         return None
     if "$ref" in schema:
-        return instance(_resolve(schema["$ref"], root), root, depth + 1)
+        return instance(_resolve(schema["$ref"], root.schema), root, depth + 1)
     for choice in ("anyOf", "oneOf"):
         if schema.get(choice):
             return instance({**_without(schema, choice), **schema[choice][0]}, root, depth + 1)
     for part in schema.get("allOf", ()):
-        schema = _both(schema, _resolve(part["$ref"], root) if "$ref" in part else part)
+        schema = _both(schema, _resolve(part["$ref"], root.schema) if "$ref" in part else part)
     return _plain(schema, root, depth)
 
 
-def _plain(schema: dict[str, Any], root: Any, depth: int) -> Any:
+def _plain(schema: dict[str, Any], root: _Root, depth: int) -> Any:
     if "const" in schema:
         return schema["const"]
     if schema.get("enum"):
@@ -50,6 +67,7 @@ def _plain(schema: dict[str, Any], root: Any, depth: int) -> Any:
     if kind == "array":
         return [instance(schema.get("items", {}), root, depth + 1) for _ in range(_least(schema, "minItems"))]
     if kind == "string":
+        root.ask(_least(schema, "minLength"))
         return _string(schema)
     return _number(schema, kind) if kind in {"integer", "number"} else EMPTY.get(kind)
 
@@ -61,7 +79,7 @@ def _kind(schema: dict[str, Any]) -> str:
     return str(kind or ("object" if "properties" in schema else "string"))
 
 
-def _object(schema: dict[str, Any], root: Any, depth: int) -> dict[str, Any]:
+def _object(schema: dict[str, Any], root: _Root, depth: int) -> dict[str, Any]:
     properties = schema.get("properties", {})
     return {name: instance(properties.get(name, {}), root, depth + 1) for name in schema.get("required", ())}
 

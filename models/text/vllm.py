@@ -11,7 +11,7 @@ import asyncio
 import gc
 import math
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,19 @@ if TYPE_CHECKING:
     from models.text.vllm_request import Requests
 
 # Spawn, as vLLM's own server: a fork of a process with threads may hang.
-ENVIRONMENT = {**QUIET, "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
+# VLLM_MAX_N_SEQUENCES is the most answers to one request: OpenAI's 128, where vLLM takes 16384, which is minutes of work for one line.
+ENVIRONMENT = {**QUIET, "VLLM_MAX_N_SEQUENCES": "128", "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
+# Else vLLM finds out this machine's address from a socket that it connects to one outside.
+ALONE = {"VLLM_HOST_IP": "127.0.0.1"}
+ELSEWHERE = {
+    "data_parallel_address",
+    "data_parallel_backend",
+    "distributed_executor_backend",
+    "kv_transfer_config",
+    "master_addr",
+    "nnodes",
+}
+"""Arguments that may name other machines: what they reach this one by is then vLLM's affair, or the environment's."""
 POLL = 0.25
 """Seconds between two looks at what gives no sign by itself."""
 PROBE = "fireside-probe"
@@ -172,6 +184,9 @@ class VllmEngine:
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._require().app(scope, receive, send)
 
+    def described(self) -> dict[str, Any]:
+        return self._require().app.described
+
     def _require(self) -> _Loaded:
         if self._loaded is None:
             raise NotReady(f"{self.name} is not loaded; try again later")
@@ -191,7 +206,7 @@ class VllmEngine:
             raise
 
     def _load_in_thread(self, path: Path, abandoned: Event) -> argparse.Namespace:
-        set_environment(self._settings.env)
+        set_environment(self._settings)
         from models.text import vllm_load, vllm_openai
 
         if abandoned.is_set():
@@ -248,9 +263,10 @@ def _failed_as_asked(load: asyncio.Task[Any]) -> None:
         load.exception()
 
 
-def set_environment(extra: Mapping[str, str]) -> None:
+def set_environment(text: Text) -> None:
     """Before vLLM is imported. What the process already has wins."""
-    for name, value in {**ENVIRONMENT, **extra}.items():
+    alone = {} if ELSEWHERE & text.args.keys() else ALONE
+    for name, value in {**ENVIRONMENT, **alone, **text.env}.items():
         os.environ.setdefault(name, value)
 
 
@@ -259,7 +275,7 @@ def check_arguments(text: Text) -> None:
 
     Raises ImportError where vLLM is not installed.
     """
-    set_environment(text.env)
+    set_environment(text)
     from models.text import vllm_openai
 
     vllm_openai.parse(text.args)

@@ -1,4 +1,4 @@
-"""AsyncLLM without two ways in which one bad request harms the others, telling what a request took, and counting its steps (vLLM 0.32.0).
+"""AsyncLLM without two ways in which one bad request harms the others, which tells what a request took and counts its steps (vLLM 0.32.0).
 
 Importing this file imports vLLM (seconds): do it in a thread, after the environment is set.
 """

@@ -144,6 +144,7 @@ class OpenAIApp:
 
     def __init__(self, app: Any) -> None:
         self._app = app
+        self.described: dict[str, Any] = app.openapi_schema
         self._lifespan = AsyncExitStack()
 
     @classmethod
@@ -151,7 +152,7 @@ class OpenAIApp:
         """Build the app. `on_death` is called, on the loop, when a request finds the engine dead."""
         tasks = await engine.get_supported_tasks()
         # A second of building routes and schemas: not on the loop.
-        app = await asyncio.to_thread(build_app, args, tasks, engine.model_config)
+        app = await asyncio.to_thread(_build, args, tasks, engine.model_config)
         await init_app_state(engine, app.state, args, tasks)
         app.state.server = _Server(on_death)
         _leave_deaths_to_us(app, on_death)
@@ -168,6 +169,13 @@ class OpenAIApp:
 
     async def close(self) -> None:
         await self._lifespan.aclose()
+
+
+def _build(args: argparse.Namespace, tasks: Any, model: Any) -> Any:
+    """With its OpenAPI page made."""
+    app = build_app(args, tasks, model)
+    app.openapi()
+    return app
 
 
 def _leave_deaths_to_us(app: Any, on_death: Callable[[], None]) -> None:

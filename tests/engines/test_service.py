@@ -42,6 +42,12 @@ def test_the_sdk_streams_the_answer(real_server: Server) -> None:
     assert len(pieces) > 3
 
 
+def test_the_openapi_page_tells_of_vllms_own_routes(real_server: Server) -> None:
+    page = real_server.get("/openapi.json").json()
+    assert {"/generate", "/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/audio/speech"} <= page["paths"].keys()
+    assert "ChatCompletionRequest" in page["components"]["schemas"]
+
+
 async def test_generate_streams_the_answer(real_server: Server) -> None:
     messages = [{"role": "user", "content": QUESTION}]
     async with bentoml.AsyncHTTPClient(real_server.url) as client:

@@ -1,0 +1,39 @@
+"""YAML as plain data that can be looked through: aliases let a few lines stand for more than any machine holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+MOST = 100_000
+"""Values in a profile, written out."""
+
+
+class _Loader(yaml.SafeLoader):
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > MOST:
+            raise yaml.YAMLError(f"its merge keys stand for more than {MOST} values")
+
+
+def read_yaml(text: str) -> Any:
+    """Raises YAMLError."""
+    try:
+        content = yaml.load(text, _Loader)  # a SafeLoader
+        _size(content, {})
+    except RecursionError:
+        raise yaml.YAMLError("it is nested too deeply") from None
+    return content
+
+
+def _size(value: Any, known: dict[int, int]) -> int:
+    """Of a value with all that its aliases stand for."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = MOST + 1  # if it stands in itself it has no end
+        known[id(value)] = 1 + sum(_size(item, known) for item in (value.values() if isinstance(value, dict) else value))
+        if known[id(value)] > MOST:
+            raise yaml.YAMLError(f"its aliases stand for more than {MOST} values")
+    return known[id(value)]
