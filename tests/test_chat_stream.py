@@ -100,7 +100,7 @@ def refusing(message: str) -> Any:
         await send({"type": "http.response.start", "status": 400, "headers": []})
         await send({"type": "http.response.body", "body": json.dumps({"error": error}).encode()})
 
-    return SimpleNamespace(app=app)
+    return SimpleNamespace(name="fake", app=app)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_an_answer_that_stops_without_its_end_has_failed() -> None:
         await send({"type": "http.response.body", "body": b'data: {"choices": [{"delta": {"content": "Good"}}]}\n\n'})
 
     with pytest.raises(EngineFailed, match="before it was whole"):
-        await told(SimpleNamespace(app=app))  # type: ignore[arg-type]
+        await told(SimpleNamespace(name="fake", app=app))  # type: ignore[arg-type]
 
 
 async def test_closing_it_aborts_the_request() -> None:
