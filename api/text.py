@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import MutableMapping
 from contextlib import AsyncExitStack
+from http import HTTPStatus
 from typing import Any
 
 from api import entries, errors, metrics
@@ -17,6 +18,7 @@ from models.errors import EngineDied, EngineTimeout, FiresideError, NotReady, Ov
 
 ASGIMessage = MutableMapping[str, Any]
 
+RETRY = b"retry-after"
 _ERROR_EVENT = b'data: {"error"'
 
 ROUTES = (
@@ -114,12 +116,21 @@ def again(messages: list[ASGIMessage], receive: Receive) -> Receive:
     return again
 
 
+def _with_retry(start: ASGIMessage) -> ASGIMessage:
+    """vLLM says that it cannot serve now, and not when it may: what ends its engine is over in seconds."""
+    if any(name == RETRY for name, _ in start["headers"]):
+        return start
+    return {**start, "headers": [*start["headers"], (RETRY, b"%d" % NotReady("").retry_after)]}
+
+
 def _watched(send: Send, timeline: metrics.TextTimeline) -> Send:
     """The engine's app tells nobody how a request went: read it off what it sends."""
 
     async def watched(message: Any) -> None:
         if message["type"] == "http.response.start":
             timeline.status = message["status"]
+            if timeline.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                message = _with_retry(message)
         elif message.get("more_body"):
             timeline.item()
             if message["body"].startswith(_ERROR_EVENT):

@@ -41,7 +41,16 @@ class CarefulLLM(AsyncLLM):  # type: ignore[misc]  # vLLM is not seen by the typ
         """Refuses numbers that EngineCore cannot hold: VLLMValidationError, which both our routes and vLLM's tell as a 400."""
         if isinstance(params, SamplingParams):
             _check_widths(params)
-        return await super().add_request(request_id, prompt, params, *args, **kwargs)
+        added = await super().add_request(request_id, prompt, params, *args, **kwargs)
+        for state in self._states(added.request_id):
+            work.current().later(partial(_tell, state))
+        return added
+
+    def _states(self, name: str) -> list[Any]:
+        """What the books have of a request: one state for each of the answers that it asks for."""
+        books = self.output_processor
+        parent = books.parent_requests.get(name)
+        return [books.request_states[answer] for answer in (parent.child_requests if parent else (name,)) if answer in books.request_states]
 
     async def _add_request(self, request: Any, *args: Any) -> None:
         """vLLM enters a request in its books and then sends it: what cannot be sent would stay there, waiting, for ever."""
@@ -50,8 +59,6 @@ class CarefulLLM(AsyncLLM):  # type: ignore[misc]  # vLLM is not seen by the typ
         except BaseException:
             self.output_processor.abort_requests([request.request_id], internal=True)
             raise
-        if state := self.output_processor.request_states.get(request.request_id):
-            work.current().later(partial(_tell, state))
 
 
 def _tell(state: Any, told: Work) -> None:
