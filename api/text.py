@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import AsyncExitStack
 from http import HTTPStatus
 from typing import Any
+
+import orjson
 
 from api import entries, errors, metrics
 from api.accounts import priority
@@ -77,7 +79,10 @@ class TextGateway:
                 receive = await self._turn(held, priority(scope), receive)
             app = self.runtime.require_text().app
             with Patience(timeline, self.runtime.settings.limits) as patience:
-                await patience.over(app(scope, receive, _watched(send, timeline)))
+                await patience.over(app(scope, receive, _watched(send, timeline, self._ready)))
+
+    def _ready(self) -> bool:
+        return self.runtime.text is not None and self.runtime.text.ready()
 
     async def _turn(self, held: AsyncExitStack, wanted: int, receive: Receive) -> Receive:
         """Wait for it, unless the client leaves. Returns what gives its body on."""
@@ -116,27 +121,45 @@ def again(messages: list[ASGIMessage], receive: Receive) -> Receive:
     return again
 
 
-def _with_retry(start: ASGIMessage) -> ASGIMessage:
-    """vLLM says that it cannot serve now, and not when it may: what ends its engine is over in seconds."""
-    if any(name == RETRY for name, _ in start["headers"]):
-        return start
-    return {**start, "headers": [*start["headers"], (RETRY, b"%d" % NotReady("").retry_after)]}
+def _in_our_words(start: ASGIMessage, body: ASGIMessage, ready: bool) -> tuple[ASGIMessage, ASGIMessage]:
+    """vLLM's 503 in the form of ours: it was full, or it has died with the request."""
+    told = _error_of(body["body"])
+    if told is None or isinstance(told.get("code"), str):
+        return start, body
+    error = Overloaded(str(told.get("message"))) if ready else EngineDied(str(told.get("message")))
+    content = errors.text(error).encode()
+    kept = [(name, value) for name, value in start["headers"] if name not in {b"content-length", RETRY}]
+    headers = [*kept, (b"content-length", b"%d" % len(content)), (RETRY, b"%d" % NotReady("").retry_after)]
+    return {**start, "headers": headers}, {**body, "body": content}
 
 
-def _watched(send: Send, timeline: metrics.TextTimeline) -> Send:
+def _error_of(body: bytes) -> dict[str, Any] | None:
+    try:
+        error = orjson.loads(body)["error"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return error if isinstance(error, dict) else None
+
+
+def _watched(send: Send, timeline: metrics.TextTimeline, ready: Callable[[], bool]) -> Send:
     """The engine's app tells nobody how a request went: read it off what it sends."""
+    held: list[ASGIMessage] = []
 
     async def watched(message: Any) -> None:
         if message["type"] == "http.response.start":
             timeline.status = message["status"]
             if timeline.status == HTTPStatus.SERVICE_UNAVAILABLE:
-                message = _with_retry(message)
+                held.append(message)  # until its body is there
+                return
         elif message.get("more_body"):
             timeline.item()
             if message["body"].startswith(_ERROR_EVENT):
                 timeline.failed = True
         else:
             timeline.finished = True
+            if held:
+                start, message = _in_our_words(held.pop(), message, ready())
+                await send(start)
         timeline.sending = True
         await send(message)
         timeline.sending = False

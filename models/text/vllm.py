@@ -85,6 +85,7 @@ class VllmEngine:
         self._llm: Any = None
         self._errors: ErrorLog | None = None
         self._killed = ""
+        self._death = ""
 
     async def start(self) -> None:
         if self._llm is not None:
@@ -104,12 +105,13 @@ class VllmEngine:
         """Running generations end with an error; then nothing is left of the engine, and it can be started again."""
         loaded, self._loaded = self._loaded, None
         llm, self._llm = self._llm, None
+        death, self._death = self._death, ""
         if loaded is not None:
             loaded.alarm.close()
         if llm is not None:
             from models.text import vllm_death, vllm_load
 
-            await vllm_death.end_requests(llm, STOPPED)
+            await vllm_death.end_requests(llm, death or STOPPED)
             # In a thread: the loop goes on turning, and the errors reach their readers.
             await asyncio.to_thread(llm.shutdown, timeout=GRACE)
             await asyncio.to_thread(vllm_load.close_sockets, llm)
@@ -130,7 +132,9 @@ class VllmEngine:
             from models.text import vllm_death
 
             if await loaded.alarm.rung(POLL) or vllm_death.dead(loaded.llm):
-                return self._killed or vllm_death.how_it_ended(loaded.llm, errors)
+                why = self._killed or vllm_death.how_it_ended(loaded.llm, errors)
+                self._death = f"{self.name} has died ({why}): send this again once it is back"
+                return why
 
     async def kill(self, why: str) -> None:
         if self._loaded is not None:

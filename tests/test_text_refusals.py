@@ -1,0 +1,44 @@
+"""What the text engine's own app refuses is told as Fireside tells it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from api.metrics import TextTimeline
+from api.text import _watched
+
+pytestmark = pytest.mark.anyio
+
+
+async def told(status: int, error: dict[str, Any], ready: bool = True) -> tuple[int, dict[str, str], dict[str, Any]]:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    body = json.dumps({"error": error}).encode()
+    watched = _watched(send, TextTimeline(), lambda: ready)
+    await watched({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"%d" % len(body))]})
+    await watched({"type": "http.response.body", "body": body})
+    start, content = sent
+    headers = {name.decode(): value.decode() for name, value in start["headers"]}
+    assert int(headers["content-length"]) == len(content["body"])
+    return start["status"], headers, json.loads(content["body"])["error"]
+
+
+@pytest.mark.parametrize(("ready", "code"), [(False, "engine_died"), (True, "overloaded")])
+async def test_that_it_cannot_serve_now_has_our_code_and_says_when_to_come_back(ready: bool, code: str) -> None:
+    error = {"message": "no room", "type": "Service Unavailable", "param": None, "code": 503}
+    status, headers, found = await told(503, error, ready)
+    assert (status, headers["retry-after"]) == (503, "5")
+    assert found == {"message": "no room", "type": "server_error", "param": None, "code": code}
+
+
+async def test_what_is_ours_or_no_refusal_of_that_kind_stays_as_it_is() -> None:
+    ours = {"message": "died", "type": "server_error", "param": None, "code": "engine_died"}
+    assert (await told(503, ours))[2] == ours
+    theirs = {"message": "too long", "type": "BadRequestError", "param": None, "code": 400}
+    assert (await told(400, theirs))[2] == theirs
