@@ -235,13 +235,18 @@ async def test_an_engine_that_hangs_is_found_told_and_started_again(engine: Vllm
     sse, whole = (asyncio.create_task(client.post("/v1/completions", json=body | {"stream": streamed})) for streamed in (True, False))
     while engine.load() != Load(running=3):
         await anext(stream)
+
+    async def rest() -> list[TextChunk]:
+        return [chunk async for chunk in stream]
+
+    reading = asyncio.create_task(rest())
     os.kill(children()[0].pid, signal.SIGSTOP)
     async with watched(engine, settings.Probe(interval=0.5, timeout=3)):
         assert await asyncio.wait_for(engine.died(), 60) == f"{NAME} hung: no sign of life for 3 s"
+    refused = await whole
+    assert (refused.status_code, "hung: no sign of life for 3 s" in refused.text) == (503, True)
     with pytest.raises(EngineDied, match="hung: no sign of life for 3 s"):
-        await whole
-    with pytest.raises(EngineDied, match="hung: no sign of life for 3 s"):
-        [chunk async for chunk in stream]  # what it had made before comes first
+        await reading
     *_, error, end = (await sse).text.strip().split("\n\n")
     assert "hung" in json.loads(error.removeprefix("data: "))["error"]["message"]
     assert end == "data: [DONE]"
