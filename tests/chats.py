@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -51,6 +52,15 @@ class Terminal:
                 raise AssertionError(f"it ended before {text!r}:\n{self.seen}")
         before, _, self.seen = self.seen.partition(text)
         return before
+
+    def interrupt(self, text: str) -> None:
+        """Ctrl-C at the prompt, until it is heard: CPython notices one that comes just before readline's wait at the next key only."""
+        for _ in range(30):
+            self.process.send_signal(signal.SIGINT)
+            with suppress(AssertionError):
+                self.until(text, 1)
+                return
+        raise AssertionError(f"Ctrl-C never led to {text!r}:\n{self.seen}")
 
     def end(self, seconds: float = 30) -> int:
         while self._read():

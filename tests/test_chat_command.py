@@ -185,8 +185,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(slow: Server, tmp_path: Pat
         seen.send("/save talk.json")
         seen.until("written")
         seen.until("> ")
-        seen.process.send_signal(signal.SIGINT)
-        seen.until("> ")
+        seen.interrupt("> ")
         seen.type("\x04")
         assert seen.end() == 0
     assert json.loads((tmp_path / "talk.json").read_text())[1]["content"].startswith("word word word")
