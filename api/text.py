@@ -21,7 +21,7 @@ from models.errors import EngineDied, EngineTimeout, FiresideError, NotReady, Ov
 ASGIMessage = MutableMapping[str, Any]
 
 RETRY = b"retry-after"
-_ERROR_EVENT = b'data: {"error"'
+_ERROR_EVENTS = (b'data: {"error"', b"event: error")
 
 ROUTES = (
     "/v1/chat/completions/render",
@@ -97,8 +97,7 @@ class TextGateway:
 
     async def _end(self, error: FiresideError, send: Send) -> None:
         """In the midst of a stream."""
-        told = json.dumps({"type": "error", **errors.body(error)}) if self.route == _MESSAGES else errors.text(error)
-        event = f"event: error\ndata: {told}\n\n" if self.route == _MESSAGES else f"data: {told}\n\ndata: [DONE]\n\n"
+        event = _messages_event(error) if self.route == _MESSAGES else f"data: {errors.text(error)}\n\ndata: [DONE]\n\n"
         await send({"type": "http.response.body", "body": event.encode(), "more_body": False})
 
 
@@ -133,6 +132,20 @@ def _in_our_words(start: ASGIMessage, body: ASGIMessage, ready: bool) -> tuple[A
     return {**start, "headers": headers}, {**body, "body": content}
 
 
+def _messages_event(error: FiresideError) -> str:
+    return f"event: error\ndata: {json.dumps({'type': 'error', **errors.body(error)})}\n\n"
+
+
+def _why(event: ASGIMessage, ready: bool) -> ASGIMessage:
+    """An engine that has ended in the midst, in our words. vLLM's /v1/messages cannot read that error in the stream it is made from."""
+    if ready:
+        return event
+    told = _error_of(event["body"].removeprefix(b"data: "))
+    if told is None:
+        return {**event, "body": _messages_event(EngineDied("the language model has ended: send this again once it is back")).encode()}
+    return {**event, "body": f"data: {errors.text(EngineDied(str(told.get('message'))))}\n\n".encode()}
+
+
 def _error_of(body: bytes) -> dict[str, Any] | None:
     try:
         error = orjson.loads(body)["error"]
@@ -153,8 +166,9 @@ def _watched(send: Send, timeline: metrics.TextTimeline, ready: Callable[[], boo
                 return
         elif message.get("more_body"):
             timeline.item()
-            if message["body"].startswith(_ERROR_EVENT):
+            if message["body"].startswith(_ERROR_EVENTS):
                 timeline.failed = True
+                message = _why(message, ready())
         else:
             timeline.finished = True
             if held:

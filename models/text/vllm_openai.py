@@ -30,7 +30,6 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from models.base import Receive, Scope, Send
 from models.errors import EngineDied, SettingsError
-from models.text.vllm_death import Ended, ended_is_died
 from models.text.vllm_request import translated
 
 # One truth for each fact: these are said elsewhere in the profile.
@@ -162,7 +161,7 @@ class OpenAIApp:
         return self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises EngineDied, before the first byte, for a request that the engine has died or was ended with."""
+        """Raises EngineDied, before the first byte, for a request that finds the engine dead. One that is ended with it is answered 503."""
         await self._app(scope, receive, send)
         if died := scope.pop(_DIED, None):
             raise died
@@ -181,13 +180,12 @@ def _build(args: argparse.Namespace, tasks: Any, model: Any) -> Any:
 def _leave_deaths_to_us(app: Any, on_death: Callable[[], None]) -> None:
     """vLLM would answer 500, as if the request were at fault. What a handler raises comes out as 500 too: so it leaves the error behind."""
 
-    async def leave(request: Any, error: Exception) -> None:
+    async def leave(request: Any, error: EngineDeadError) -> None:
         try:
-            with translated(), ended_is_died():
+            with translated():
                 raise error
         except EngineDied as died:
             request.scope[_DIED] = died
         on_death()
 
-    for kind in (EngineDeadError, Ended):
-        app.add_exception_handler(kind, leave)
+    app.add_exception_handler(EngineDeadError, leave)

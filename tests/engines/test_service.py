@@ -30,6 +30,8 @@ FIVE_SENTENCES = (
     "He lit the lamp and watched the ships come home. On clear nights you could see it from far away. "
     "Nobody in the village could remember a time without its light."
 )
+COUNT = ", ".join(map(str, range(1, 300))) + ","
+"""A model that counts goes on counting."""
 
 
 def test_the_sdk_streams_the_answer(real_server: Server) -> None:
@@ -114,7 +116,7 @@ def test_the_log_knows_the_tokens_of_a_stream_whose_client_did_not_ask(real_serv
 
 @pytest.mark.parametrize("seconds", [0.2, 60], ids=["before the first token", "in mid-stream"])
 def test_a_client_of_generate_that_leaves_frees_the_engine(real_server: Server, seconds: float) -> None:
-    body = {"prompt": ", ".join(map(str, range(1, 300))) + ",", "max_tokens": 700}  # a model that counts goes on counting
+    body = {"prompt": COUNT, "max_tokens": 700}
     with suppress(httpx.ReadTimeout), httpx.stream("POST", f"{real_server.url}/generate", json=body, timeout=seconds) as answer:
         assert seconds == 60
         chunks = answer.iter_bytes()  # kept: without it the body is closed
@@ -144,16 +146,23 @@ def say(server: Server) -> httpx.Response:
 @pytest.mark.timeout(400)
 def test_a_killed_engine_core_is_told_and_comes_back_while_speech_goes_on(real_server: Server) -> None:
     body = {"model": "gpt-4o-mini", "prompt": "Count:", "max_tokens": 1500, "ignore_eos": True}
-    url = f"{real_server.url}/v1/completions"
-    with ThreadPoolExecutor(1) as pool, httpx.stream("POST", url, json=body | {"stream": True}, timeout=60) as answer:
-        lines = answer.iter_lines()
+    url, messages = (f"{real_server.url}/v1/{name}" for name in ("completions", "messages"))
+    count = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": COUNT}], "max_tokens": 700, "stream": True}
+    with (
+        ThreadPoolExecutor(1) as pool,
+        httpx.stream("POST", url, json=body | {"stream": True}, timeout=60) as answer,
+        httpx.stream("POST", messages, json=count, timeout=60) as other,
+    ):
+        lines, events = answer.iter_lines(), other.iter_lines()
         next(lines)
+        next(events)
         held = pool.submit(httpx.post, url, json=body, timeout=60)
-        real_server.until('fireside_running{engine="text"}', 2)
+        real_server.until('fireside_running{engine="text"}', 3)
         child(real_server, "EngineCore").kill()
         refused = [httpx.post(url, json=body, timeout=60) for _ in range(20)]
-        data = [line for line in lines if line]
-    assert any("error" in json.loads(line.removeprefix("data: ")) for line in data if line != "data: [DONE]")
+        for told in (list(lines), list(events)):
+            (error,) = (json.loads(line[6:])["error"] for line in told if line.startswith(('data: {"error"', 'data: {"type": "error"')))
+            assert error["code"] == "engine_died"
     for refusal in (held.result(), *refused):
         assert refusal.status_code == 503, refusal.text
         assert int(refusal.headers["retry-after"]) > 0
