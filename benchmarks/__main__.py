@@ -4,7 +4,7 @@ splitting     the splitter's work for each token                   no weights, n
 front         streaming through Fireside, vLLM's code, and less    the cpu profile's weights, if vLLM's is to be there
 text          beside vLLM's own server                             the cpu profile's weights
 speech        beside Coqui's own server                            the cpu profile's weights, Flask, espeak-ng
-conversation  spoken questions, and interruptions              the cpu profile's weights
+conversation  spoken questions, and interruptions                  the cpu profile's weights
 cancels       11,000 speech requests, most of them cancelled       the cpu profile's weights
 faults        engines killed under load, streams cut               the cpu profile's weights
 soak          half an hour of all at once, workers killed          no weights, no torch (--profile cpu: its weights)
@@ -23,13 +23,21 @@ import sys
 from benchmarks.machine import ROOT
 
 USUAL = ("splitting", "front", "text", "speech", "conversation", "cancels", "faults", "soak", "overload", "drain")
+ALL = (*USUAL, "fuzz", "gpu")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[*USUAL, "fuzz", "gpu"], metavar="NAME", help=f"default: {' '.join(USUAL)}")
+    # Not `choices`: argparse then refuses that nothing is named.
+    parser.add_argument("names", nargs="*", type=_known, metavar="NAME", help=f"default: {' '.join(USUAL)}")
     names = parser.parse_args().names or USUAL
     return max(subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], cwd=ROOT, check=False).returncode for name in names)
+
+
+def _known(name: str) -> str:
+    if name not in ALL:
+        raise argparse.ArgumentTypeError(f"no benchmark {name!r}: choose from {', '.join(ALL)}")
+    return name
 
 
 if __name__ == "__main__":
