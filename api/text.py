@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, MutableMapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +12,7 @@ import orjson
 
 from api import entries, errors, metrics
 from api.accounts import priority
+from api.gathering import Gathering
 from api.patience import Patience
 from api.runtime import Runtime
 from api.streaming import Disconnected, answer_nobody, unless_gone
@@ -61,6 +62,10 @@ class TextGateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         timeline = metrics.TextTimeline()
+        with closing(Gathering(send)) as gathered:
+            await self._told(scope, receive, gathered, timeline)
+
+    async def _told(self, scope: Scope, receive: Receive, send: Send, timeline: metrics.TextTimeline) -> None:
         try:
             with metrics.text(self.route, timeline):
                 entries.current().model = self.runtime.require_text().name

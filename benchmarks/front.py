@@ -26,9 +26,9 @@ from benchmarks.processes import Recipe, Server, ServerFailed, running, say
 from benchmarks.results import Report, Table, Target
 from benchmarks.stats import Figure, quantile, ratios
 
-CHUNKS = 32_000
+CHUNKS = 128_000
 """Per burst, over all its streams."""
-CONTEXT = 100_000
+CONTEXT = 200_000
 CORE = 0
 BUSY = 64
 """Streams at which the front is judged, and that run while one more comes."""
@@ -80,7 +80,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.front", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=7, help="how often each server is asked (default 7)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each server is asked (default 5)")
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 16, 64, 256], help="streams at once (default 1 16 64 256)")
     parser.add_argument("--chunks", type=int, default=CHUNKS, help=f"of a burst, over all its streams (default {CHUNKS})")
     parser.add_argument("--vllm", default="cpu", help="profile whose text model vLLM's own code serves (default cpu)")

@@ -1,0 +1,120 @@
+"""What comes fast leaves together, in order and whole; what comes slowly leaves as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.gathering import AT_ONCE, LATEST, MOST, PACE, Gathering
+from tests.servers import Server
+
+pytestmark = pytest.mark.anyio
+Message = MutableMapping[str, Any]
+
+
+class Client:
+    """What left, and an event for each time; it reads only while it is `open`."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.came = asyncio.Event()
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def __call__(self, message: Message) -> None:
+        await self.open.wait()
+        self.sent.append(message)
+        self.came.set()
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [message["body"] for message in self.sent if message["type"] == "http.response.body"]
+
+
+def part(body: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+async def burst(send: Gathering, parts: list[bytes]) -> None:
+    for body in parts:
+        await send(part(body))
+
+
+@given(st.lists(st.binary(max_size=3 * MOST // 2), max_size=40), st.binary(max_size=10))
+def test_all_that_comes_leaves_in_order_and_ends_once(parts: list[bytes], last: bytes) -> None:
+    async def whole() -> None:
+        client = Client()
+        send = Gathering(client)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await burst(send, parts)
+        await send(part(last, more=False))
+        send.close()
+        assert client.sent[0]["type"] == "http.response.start"
+        assert b"".join(client.bodies) == b"".join(parts) + last
+        assert [message.get("more_body") for message in client.sent[1:]] == [True] * (len(client.sent) - 2) + [False]
+
+    asyncio.run(whole())
+
+
+async def test_the_first_leave_as_they_come_and_a_burst_together() -> None:
+    client = Client()
+    send = Gathering(client)
+    await burst(send, [b"%d" % (number % 10) for number in range(AT_ONCE)])
+    assert client.bodies == [b"%d" % (number % 10) for number in range(AT_ONCE)]
+    await burst(send, [b"x"] * 5)
+    assert len(client.bodies) <= AT_ONCE + 1 + 5 // 2  # a slow machine may take PACE for some of them
+    client.came.clear()
+    if b"".join(client.bodies).count(b"x") < 5:
+        await asyncio.wait_for(client.came.wait(), 10)  # by itself: nothing more comes
+    assert b"".join(client.bodies).count(b"x") == 5
+    send.close()
+
+
+async def test_what_comes_slowly_is_not_held() -> None:
+    client = Client()
+    send = Gathering(client)
+    await burst(send, [b"0"] * AT_ONCE)
+    for number in range(1, 4):
+        await asyncio.sleep(2 * PACE)  # the pace of the stream itself
+        await send(part(b"1"))
+        assert len(client.bodies) == AT_ONCE + number
+
+
+async def test_who_makes_more_waits_for_who_does_not_read() -> None:
+    client = Client()
+    send = Gathering(client)
+    await burst(send, [b"0"] * AT_ONCE)
+    client.open.clear()
+    making = asyncio.create_task(burst(send, [b"x" * 1000] * 100))
+    done, _ = await asyncio.wait({making}, timeout=20 * LATEST)
+    assert not done
+    client.open.set()
+    await making
+    await send(part(b"", more=False))
+    assert b"".join(client.bodies) == b"0" * AT_ONCE + b"x" * 100_000
+
+
+async def test_nothing_leaves_after_the_close() -> None:
+    client = Client()
+    send = Gathering(client)
+    await burst(send, [b"0"] * (AT_ONCE + 1))
+    came = len(client.bodies)
+    send.close()
+    await asyncio.sleep(2 * LATEST)
+    assert len(client.bodies) == came
+
+
+def test_a_fast_stream_is_whole_and_comes_in_fewer_pieces(server: Server) -> None:
+    body = {"messages": [{"role": "user", "content": "Hi"}], "stream": True, "max_tokens": 2000, "ignore_eos": True}
+    with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body) as answer:
+        pieces = list(answer.iter_raw())
+    events = b"".join(pieces).split(b"\n\n")
+    assert events[-2:] == [b"data: [DONE]", b""]
+    assert len(events) == 2000 + 3  # the role's before them
+    assert len(pieces) < len(events) / 2
