@@ -112,7 +112,8 @@ def running(recipe: Recipe) -> Iterator[Server]:
     with _ending_on_sigterm(), tempfile.TemporaryDirectory(prefix="fireside-bench-") as folder:
         log = Path(folder) / "log"
         with log.open("wb") as output:
-            env = {**os.environ, **recipe.env}
+            # Two of BentoML's with one home would count each other's requests.
+            env = {**os.environ, "BENTOML_HOME": folder, **recipe.env}
             process = psutil.Popen(list(recipe.command(port)), cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True)
         server = Server(recipe.name, port, process, log)
         try:

@@ -2,9 +2,10 @@
 
 Clients ask for one thing after another: chat streamed and whole, /generate, speech, transcriptions, /ws, the speech stream and spoken
 conversations. One in ten leaves in the middle, one in twenty sends what is wrong, one in fifty reads slowly; every two minutes one of the
-engines' processes gets SIGKILL, each in its turn. What an answer must be is known from the same request on the idle server: text word for
-word, audio sample for sample. Every request that was not cut must be that, or be refused in words that say come back later; the server's
-count of requests must be the clients'. Then all is quiet, and memory, file descriptors, threads and tasks must be what they were.
+engines' processes gets SIGKILL, each in its turn. What an answer must be is known from the same request before: text word for word (of a
+language model also as it comes in batches of 2 to 4, where two tokens may be equally likely), audio sample for sample. Every request that
+was not cut must be that, or be refused in words that say come back later; the server's count of requests must be the clients'. Then all is
+quiet, and memory, file descriptors, threads and tasks must be what they were.
 
 On the mock profile the text engine has no process of its own, and is not killed.
 """

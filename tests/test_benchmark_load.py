@@ -50,7 +50,7 @@ def _kind(*pieces: Piece, ends: Exception | None = None, waits: bool = False) ->
     ],
 )
 async def test_every_end_has_its_name(kind: Kind, manner: Manner, outcome: Outcome) -> None:
-    site = Site(0, "mock", (kind,), known={("chat", 0): "Good evening."})
+    site = Site(0, "mock", (kind,), known={("chat", 0): ["Good evening."]})
     assert (await site.ask(kind, manner, 0)).outcome == outcome
 
 
