@@ -14,6 +14,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 
 import psutil  # type: ignore[import-untyped]
@@ -77,7 +78,7 @@ def main() -> None:
         say(f"end {number + 1} of {options.repetitions}")
         with running(recipes.fireside(profile)) as server:
             drains.append(uvloop.run(_drained(server, configuration.load(profile), clients, options.seconds)))
-    report(drains, configuration.load(profile).server.drain_timeout).publish()
+    report(Path(options.profile).stem, drains, configuration.load(profile).server.drain_timeout).publish()
 
 
 def _options() -> argparse.Namespace:
@@ -117,11 +118,11 @@ async def _client(site: Site, drain: Drain, stop: asyncio.Event, number: int) ->
             await asyncio.sleep(0.1)  # as a client does that was refused
 
 
-def report(drains: list[Drain], limit: float) -> Report:
+def report(profile: str, drains: list[Drain], limit: float) -> Report:
     columns = ("end", "exit s", "code", "processes left", "completed before", "in flight", "how they ended", "on their way", "came after")
     table = Table("Ends", columns)
     table.rows = [_row(number, drain) for number, drain in enumerate(drains, 1)]
-    found = Report("drain", f"SIGTERM under load, {len(drains)} times", __doc__ or "", [table])
+    found = Report(f"drain_{profile}", f"SIGTERM under load, {len(drains)} times", __doc__ or "", [table])
     lost, let_in = ([one for drain in drains for one in part(drain)] for part in (Drain.lost, Drain.let_in))
     inside = sum(len(drain.before()) for drain in drains)
     seconds = Figure.of(drain.exited - drain.signalled for drain in drains)

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -90,7 +91,7 @@ def main() -> None:
         limit = _limit(steps[most], settings.text.max_waiting / most)
         peak = max(taken.goodput(limit) for taken in steps.values())
         flood, probes = _flooded(server, offer, peak * TIMES)
-    report(steps, limit, flood, peak * TIMES, probes).publish()
+    report(Path(options.profile).stem, steps, limit, flood, peak * TIMES, probes).publish()
 
 
 def _options() -> argparse.Namespace:
@@ -194,14 +195,14 @@ async def _probe(port: int, path: str) -> float:
         return float("inf")
 
 
-def report(steps: Mapping[int, Taken], limit: float, flood: Taken, rate: float, probes: Mapping[str, list[float]]) -> Report:
+def report(profile: str, steps: Mapping[int, Taken], limit: float, flood: Taken, rate: float, probes: Mapping[str, list[float]]) -> Report:
     columns = ("offered", "asked", "answered", "in time /s", "p50 s", "p99 s", "refused", "p99 of refusals ms", "other")
     table = Table(f"Answers within {limit:.2f} s", columns)
     table.rows = [(f"{clients} clients", *_row(taken, limit)) for clients, taken in steps.items()]
     table.rows.append((f"{rate:.0f} requests/s", *_row(flood, limit)))
     health = Table("Health meanwhile", ("path", "asked", "p50 ms", "p99 ms", "most ms"))
     health.rows = [(path, len(took), *(quantile(took, share) * 1000 for share in (0.5, 0.99, 1))) for path, took in probes.items()]
-    found = Report("overload", f"{TIMES} times what the server can do", __doc__ or "", [table, health])
+    found = Report(f"overload_{profile}", f"{TIMES} times what the server can do", __doc__ or "", [table, health])
     share = flood.goodput(limit) / max(taken.goodput(limit) for taken in steps.values())
     refusals = quantile(flood.refused, 0.99) * 1000 if flood.refused else float("inf")
     found.targets = [

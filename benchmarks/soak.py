@@ -20,6 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 
 import uvloop
@@ -83,7 +84,7 @@ def main() -> None:
     killed = [name for name in VICTIMS if name != "text" or settings.text.engine == "vllm"]
     with running(recipes.fireside(options.profile)) as server:
         found = uvloop.run(_all(server, settings, options, killed))
-    report(*found, options.window).publish()
+    report(Path(options.profile).stem, *found, options.window).publish()
 
 
 def _options() -> argparse.Namespace:
@@ -175,8 +176,8 @@ def _uncut(ends: Iterable[Ended]) -> list[Ended]:
     return [one for one in ends if one.manner != "cut"]
 
 
-def report(soak: Soak, before: Level, after: Level, window: float) -> Report:
-    found = Report("soak", f"{soak.minutes:g} minutes of mixed traffic, {soak.killed.total()} workers killed", __doc__ or "")
+def report(profile: str, soak: Soak, before: Level, after: Level, window: float) -> Report:
+    found = Report(f"soak_{profile}", f"{soak.minutes:g} minutes of mixed traffic, {soak.killed.total()} workers killed", __doc__ or "")
     found.tables = [_ended(soak), _books(soak, before, after), _levels(soak, before, after), _speeds(soak, window)]
     wrong = Counter(f"{one.kind.name}: {one.outcome} {one.code}" for one in _uncut(soak.ends) if unclear(one))
     bad = [row for row in found.tables[1].rows if row[-1] != "yes"]

@@ -78,12 +78,12 @@ def _level(tasks: int = 11, **counted: int) -> soak.Level:
 )
 def test_the_servers_count_must_be_the_clients(ok: int, cancelled: int, fits: str) -> None:
     ends = [_ended("right")] * 3 + [_ended("left", manner="cut")] * 2
-    found = soak.report(soak.Soak(1, ends=ends), _level(ok=7), _level(ok=7 + ok, cancelled=cancelled), 1)
+    found = soak.report("mock", soak.Soak(1, ends=ends), _level(ok=7), _level(ok=7 + ok, cancelled=cancelled), 1)
     assert found.tables[1].rows == [("/chat", 5, 2, 3, ok + cancelled, ok, fits)]
 
 
 def test_tasks_that_stay_are_a_target_missed() -> None:
-    found = soak.report(soak.Soak(1, ends=[_ended("right")]), _level(11), _level(40, ok=1), 1)
+    found = soak.report("mock", soak.Soak(1, ends=[_ended("right")]), _level(11), _level(40, ok=1), 1)
     assert [target.met for target in found.targets if target.what == "asyncio tasks"] == [False]
 
 
@@ -96,7 +96,7 @@ def test_goodput_counts_what_came_in_time() -> None:
 def test_an_overload_is_held_against_the_peak() -> None:
     steps = {8: overload.Taken(wall=1, done=[0.5] * 10)}
     flood = overload.Taken(wall=1, done=[0.5] * 8 + [9] * 5, refused=[0.01] * 90)
-    found = overload.report(steps, 1, flood, 100, {"/livez": [0.01, 0.02]})
+    found = overload.report("mock", steps, 1, flood, 100, {"/livez": [0.01, 0.02]})
     assert [(target.got, target.met) for target in found.targets[:2]] == [("0.80", False), ("10.0 ms", True)]
 
 
