@@ -12,6 +12,9 @@ from api.metrics import CountedRoute
 from api.runtime import Runtime
 from models.errors import NotReady, UnknownModel
 
+LONGEST = 200
+"""Characters of an unknown name that are told."""
+
 
 def router(runtime: Runtime) -> APIRouter:
     routes = APIRouter(route_class=CountedRoute)
@@ -26,7 +29,8 @@ def router(runtime: Runtime) -> APIRouter:
         for entry in _models(runtime, born):
             if name == entry["id"] or name in entry["aliases"]:
                 return entry
-        raise UnknownModel(f"The model `{name}` does not exist: GET /v1/models lists those that do.", param="model")
+        told = name if len(name) <= LONGEST else f"{name[:LONGEST]}…"
+        raise UnknownModel(f"The model `{told}` does not exist: GET /v1/models lists those that do.", param="model")
 
     return routes
 

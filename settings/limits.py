@@ -14,6 +14,8 @@ class Limits(Part):
     """Most bytes of a request before its body."""
     max_json_depth: int = Field(100, ge=4)
     """Most levels of objects and lists within each other in a body."""
+    max_answers: int = Field(1024, ge=1)
+    """Most answers that one request to /v1/completions may ask for: its prompts, times `n`."""
     header_timeout: float = Field(30, gt=0)
     """Seconds a connection has to send a request's head."""
     body_timeout: float = Field(60, gt=0)

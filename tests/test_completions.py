@@ -1,0 +1,67 @@
+"""How many answers one request to /v1/completions may ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.servers import Server
+
+LIMIT = 1024
+
+
+def ask(server: Server, **body: Any) -> httpx.Response:
+    return httpx.post(f"{server.url}/v1/completions", json={"max_tokens": 1, **body}, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answers"),
+    [
+        ({"prompt": [""] * 100_000}, 100_000),
+        ({"prompt": ["a"] * (LIMIT + 1)}, LIMIT + 1),
+        ({"prompt": [[1]] * (LIMIT + 1)}, LIMIT + 1),
+        ({"prompt": ["a"] * 9, "n": 128}, 9 * 128),
+    ],
+    ids=["empty prompts", "prompts", "prompts of tokens", "prompts times n"],
+)
+def test_more_answers_than_the_limit_are_refused(server: Server, asked: dict[str, Any], answers: int) -> None:
+    answer = ask(server, **asked)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert f"at most {LIMIT} answers" in error["message"]
+    assert f"prompts for {answers}:" in error["message"]
+    assert (error["type"], error["param"]) == ("invalid_request_error", "prompt")
+
+
+@pytest.mark.parametrize(
+    ("asked", "answers"),
+    [
+        ({"prompt": ["a"] * LIMIT}, LIMIT),
+        ({"prompt": ["a"] * 8, "n": 128}, LIMIT),
+        ({"prompt": [1] * 2000}, 1),
+        ({"prompt": "a" * 5000}, 1),
+        ({"prompt": "a", "n": None}, 1),
+    ],
+    ids=["prompts", "prompts times n", "one prompt of tokens", "one long prompt", "n of null"],
+)
+def test_as_many_as_the_limit_are_answered(server: Server, asked: dict[str, Any], answers: int) -> None:
+    answer = ask(server, **asked)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["choices"]) == answers
+
+
+@pytest.mark.parametrize("body", [b"n" * 5000, b'["n"]', b'{"n": "many", "prompt": {}}'])
+def test_what_cannot_be_counted_is_the_engine_s_to_refuse(server: Server, body: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    answer = httpx.post(f"{server.url}/v1/completions", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert "limits.max_answers" not in answer.text
+
+
+def test_a_long_name_of_a_model_is_told_by_its_beginning(server: Server) -> None:
+    answer = httpx.get(f"{server.url}/v1/models/{'a' * 20_000}")
+    assert answer.status_code == 404
+    assert len(answer.text) < 1000
+    assert "`" + "a" * 200 + "…`" in answer.json()["error"]["message"]
