@@ -166,7 +166,8 @@ class WorkerProcess:
             self.send({"kind": "cancel", "id": job_id})
 
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
-        if self.alive:  # who waits for an answer is told how it ended
+        # Who waits for an answer is told how it ended, once that is known. Until then uvloop raises for who writes on what is closed.
+        if self.alive and not self._writer.is_closing():
             self._writer.write(wire.encode(head, body))
 
     async def drained(self) -> None:

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from models.base import Audio, SpeechJob
 from models.errors import EngineDied, EngineFailed, NotReady, UnknownVoice, WeightsError
+from models.process import Kind, WorkerProcess
 from models.speech.engine import WorkerSpeechEngine
 from models.speech.mock import MockRenderer
 
@@ -64,6 +66,23 @@ async def test_it_names_its_voices_and_its_device_once_it_is_ready() -> None:
     assert engine.device == "mock"
     await engine.stop()
     assert engine.voices() == ()
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_a_job_for_a_worker_whose_end_is_not_known_yet_dies_with_it(turn: int) -> None:
+    """On uvloop, as the server is: its transports raise where asyncio's are silent."""
+
+    async def main() -> None:
+        worker = await WorkerProcess.start(Kind("speech", "models.speech.worker"), "models.speech.mock:MockRenderer", {}, 60)
+        os.kill(worker.pid, signal.SIGKILL)
+        while worker.alive:
+            with contextlib.suppress(EngineDied), contextlib.closing(worker.begin()) as exchange:
+                exchange.send("synthesize", text="Hello.")
+                await exchange.sent()
+            await asyncio.sleep(0)
+        assert "SIGKILL" in await worker.died()
+
+    uvloop.run(main())
 
 
 async def test_a_killed_worker_fails_its_jobs_and_speaks_again_after_a_restart() -> None:
