@@ -13,11 +13,13 @@ import orjson
 from api import entries
 from api.streaming import cancel
 from models.base import ASGIApp, TextEngine
-from models.errors import ContextTooLong, EngineFailed, FiresideError, InvalidInput, NotReady, Overloaded, UnknownModel
+from models.errors import ContextTooLong, EngineDied, EngineFailed, FiresideError, InvalidInput, NotReady, Overloaded, UnknownModel
 
 ROUTE = "/v1/chat/completions"
 _EVENT = b"data: "
 _DONE = b"data: [DONE]"
+_DEATHS = (503, "engine_died")
+"""What an engine's death is called in mid-answer: by vLLM, and by the mock."""
 _TOO_LONG = ("maximum context length", "maximum model length")
 """What vLLM calls it, in its renderer and in its engine: there is nothing else to know such a refusal by."""
 
@@ -46,7 +48,7 @@ class Delta:
 async def chat(engine: TextEngine, body: dict[str, Any], request_id: str) -> AsyncGenerator[Delta, None]:
     """The deltas of one answer to `body`, a chat completion request, as they are made; closing it aborts the request at once.
 
-    Raises what the route refuses at the first `anext`, EngineFailed on the way.
+    Raises what the route refuses at the first `anext`, EngineFailed on the way, and of these EngineDied where the engine has.
     """
     entries.current().model = engine.name
     asked = body | {"stream": True, "stream_options": {"include_usage": True}}
@@ -122,7 +124,8 @@ def _scope(body: bytes, request_id: str) -> dict[str, Any]:
 def _checked(event: bytes) -> dict[str, Any]:
     chunk: dict[str, Any] = orjson.loads(event)
     if error := chunk.get("error"):
-        raise EngineFailed(str(error.get("message") or "the text engine failed in mid-answer"))
+        message = str(error.get("message") or "the text engine failed in mid-answer")
+        raise EngineDied(message) if error.get("code") in _DEATHS else EngineFailed(message)
     return chunk
 
 

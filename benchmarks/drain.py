@@ -27,12 +27,13 @@ from benchmarks.processes import Server, running, say
 from benchmarks.results import Report, Table, Target
 from benchmarks.soak import CLIENTS
 from benchmarks.stats import Figure
+from benchmarks.traffic import CUT_OFF
 
 MOMENT = 0.1
 """Seconds before the signal in which a request may still be on its way."""
 PACED = {"text": {"mock": {"tokens_per_second": 20}}, "speech": {"mock": {"realtime_factor": 0.05}}}
 """So that the mock has something in flight."""
-STOPPED = CLEAR | {"closed with 1001"}
+STOPPED = CLEAR - {CUT_OFF} | {"closed with 1001"}
 REFUSED = frozenset({"ConnectionRefusedError", "ConnectionResetError"})
 
 

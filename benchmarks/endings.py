@@ -16,14 +16,16 @@ import numpy as np
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.cancels import APART, HEADER
-from benchmarks.traffic import KINDS, MOST, TEXTS, Ask, Clear, Kind, Piece, Refused, Silent, wav
+from benchmarks.traffic import CUT_OFF, KINDS, MOST, TEXTS, Ask, Clear, Kind, Piece, Refused, Silent, wav
 from benchmarks.wire import Truncated
 
 Manner = Literal["good", "cut", "malformed", "slow"]
 Outcome = Literal["right", "wrong", "refused", "told", "broken", "silent", "left"]
 SHARES: dict[Manner, float] = {"cut": 0.10, "malformed": 0.05, "slow": 0.02}
 """The rest is good."""
-CLEAR = frozenset({"not_ready", "overloaded", "engine_died", "rate_limit_exceeded", "429", "503", "closed with 1012", "closed with 1013"})
+CLEAR = frozenset(
+    {CUT_OFF, "not_ready", "overloaded", "engine_died", "rate_limit_exceeded", "429", "503", "closed with 1012", "closed with 1013"}
+)
 """What a client may be told that asked for something good: come back later."""
 WRONG_REQUEST = frozenset({400, 404, 413, 422, 0})
 """Statuses of what malformed requests get; sockets have none."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from api.chat_stream import Delta, chat
-from models.errors import ContextTooLong, EngineFailed, InvalidInput, UnknownModel
+from models.errors import ContextTooLong, EngineDied, EngineFailed, InvalidInput, UnknownModel
 from models.text.mock import MockTextEngine
 from models.text.mock_replies import Called
 from settings import Fault, MockText
@@ -123,6 +123,20 @@ async def test_a_failure_on_the_way_is_raised_behind_what_came() -> None:
             async for delta in chat(engine, {"model": "mock-text", "messages": HELLO}, "me"):
                 deltas.append(delta)  # noqa: PERF401
         assert "".join(delta.text for delta in deltas)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(503, EngineDied), ("engine_died", EngineDied), (500, EngineFailed), ("engine_failed", EngineFailed)]
+)
+async def test_a_death_on_the_way_is_told_from_other_failures(code: Any, kind: type[EngineFailed]) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        error = {"message": "out of luck", "type": "server_error", "param": None, "code": code}
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"data: " + json.dumps({"error": error}).encode() + b"\n\ndata: [DONE]\n\n"})
+
+    with pytest.raises(EngineFailed, match="out of luck") as failure:
+        await told(SimpleNamespace(name="fake", app=app))  # type: ignore[arg-type]
+    assert type(failure.value) is kind
 
 
 async def test_an_answer_that_stops_without_its_end_has_failed() -> None:
