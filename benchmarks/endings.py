@@ -129,7 +129,7 @@ class Site:
 
     def _judged(self, kind: Kind, manner: Manner, number: int, pieces: list[Piece]) -> Outcome:
         known = self.known[kind.name, number]
-        return "right" if pieces and manner != "malformed" and any(same(_joined(pieces), one) for one in known) else "wrong"
+        return "right" if manner != "malformed" and any(same(_joined(pieces), one) for one in known) else "wrong"
 
 
 def manner() -> Manner:

@@ -54,6 +54,11 @@ async def test_every_end_has_its_name(kind: Kind, manner: Manner, outcome: Outco
     assert (await site.ask(kind, manner, 0)).outcome == outcome
 
 
+async def test_a_model_may_have_nothing_to_say() -> None:
+    site = Site(0, "mock", (_kind(),), known={("chat", 0): [""]})
+    assert (await site.ask(_kind(), "good", 0)).outcome == "right"
+
+
 CHAT = _kind()
 
 
