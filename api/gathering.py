@@ -69,8 +69,10 @@ class Gathering:
 
     def _due(self) -> None:
         self._timer = None
-        if self._held and self._late is None:
-            if monotonic() - self._sent < PACE:  # others have left since
-                self._timer = self._loop.call_later(PACE, self._due)
-            else:
-                self._late = self._loop.create_task(self._leave(True))
+        if not self._held:
+            return
+        busy = self._late is not None and not self._late.done()
+        if busy or monotonic() - self._sent < PACE:  # others have left since
+            self._timer = self._loop.call_later(PACE, self._due)
+        else:
+            self._late = self._loop.create_task(self._leave(True))

@@ -76,6 +76,19 @@ async def test_the_first_leave_as_they_come_and_a_burst_together() -> None:
     send.close()
 
 
+async def test_each_burst_leaves_by_itself() -> None:
+    client = Client()
+    send = Gathering(client)
+    await burst(send, [b"0"] * AT_ONCE)
+    for number in range(1, 6):
+        await burst(send, [b"x"] * 3)
+        async with asyncio.timeout(10):
+            while b"".join(client.bodies).count(b"x") < 3 * number:
+                client.came.clear()
+                await client.came.wait()
+    send.close()
+
+
 async def test_what_comes_slowly_is_not_held() -> None:
     client = Client()
     send = Gathering(client)
