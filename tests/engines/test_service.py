@@ -32,6 +32,8 @@ FIVE_SENTENCES = (
 )
 COUNT = ", ".join(map(str, range(1, 300))) + ","
 """A model that counts goes on counting."""
+ENDLESS = "Repeat the word 'fire' 500 times."
+"""To this one it counts for as long as it may: none of its answers is over before a slow machine has seen them all run."""
 
 
 def test_the_sdk_streams_the_answer(real_server: Server) -> None:
@@ -147,17 +149,17 @@ def say(server: Server) -> httpx.Response:
 def test_a_killed_engine_core_is_told_and_comes_back_while_speech_goes_on(real_server: Server) -> None:
     body = {"model": "gpt-4o-mini", "prompt": "Count:", "max_tokens": 1500, "ignore_eos": True}
     url, messages = (f"{real_server.url}/v1/{name}" for name in ("completions", "messages"))
-    count = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": COUNT}], "max_tokens": 700, "stream": True}
+    long = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": ENDLESS}], "max_tokens": 1900, "stream": True}
     with (
         ThreadPoolExecutor(1) as pool,
         httpx.stream("POST", url, json=body | {"stream": True}, timeout=60) as answer,
-        httpx.stream("POST", messages, json=count, timeout=60) as other,
+        httpx.stream("POST", messages, json=long, timeout=60) as other,
     ):
         lines, events = answer.iter_lines(), other.iter_lines()
         next(lines)
         next(events)
-        held = pool.submit(httpx.post, url, json=body, timeout=60)
-        real_server.until('fireside_running{engine="text"}', 3)
+        held = pool.submit(httpx.post, url, json=body, timeout=120)
+        real_server.until('fireside_running{engine="text"}', 3, 60)
         child(real_server, "EngineCore").kill()
         refused = [httpx.post(url, json=body, timeout=60) for _ in range(20)]
         for told in (list(lines), list(events)):
