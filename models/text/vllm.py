@@ -115,12 +115,14 @@ class VllmEngine:
             # In a thread: the loop goes on turning, and the errors reach their readers.
             await asyncio.to_thread(llm.shutdown, timeout=GRACE)
             await asyncio.to_thread(vllm_load.close_sockets, llm)
+            vllm_load.forget_tokenizers()
         if loaded is not None:
             await loaded.app.close()
         if self._errors is not None:
             self._errors.close()
             self._errors = None
         # vLLM's app froze the heap, and the next one's will: what was frozen with the old engine, 50 MB of it, would never be collected.
+        del loaded, llm
         gc.unfreeze()
         gc.collect()
 

@@ -18,6 +18,7 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.logger import DEFAULT_LOGGING_CONFIG
 from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
+from vllm.utils.func_utils import _supports_kw
 from vllm.utils.import_utils import resolve_obj_by_qualname
 from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -144,3 +145,8 @@ def close_sockets(llm: AsyncLLM) -> None:
     # Ending a context waits for its open sockets. The loop has closed them; if one is left, leaving it is better than waiting for ever.
     if all(socket is None or socket.closed for socket in (resources.input_socket, resources.output_socket)):
         resources.ctx.destroy(linger=0)
+
+
+def forget_tokenizers() -> None:
+    """After `shutdown`: vLLM caches what it knows of methods by the methods, those of the engine's tokenizers too, 15 MB each."""
+    _supports_kw.cache_clear()

@@ -168,6 +168,9 @@ class OpenAIApp:
 
     async def close(self) -> None:
         await self._lifespan.aclose()
+        # It has called its task off and does not wait: that holds the engine for its turn, its end and whoever hears of that.
+        for _ in range(3):
+            await asyncio.sleep(0)
 
 
 def _build(args: argparse.Namespace, tasks: Any, model: Any) -> Any:
