@@ -50,7 +50,7 @@ class Server:
         lines = self.get("/metrics").text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
-    def until(self, name: str, value: float, seconds: float = 20) -> None:
+    def until(self, name: str, value: float, seconds: float = 60) -> None:
         """Until a metric has this value."""
         deadline = time.monotonic() + seconds
         while (found := self.metric(name)) != value:
@@ -59,7 +59,7 @@ class Server:
 
     def lines(self, request_id: str, last: str = "request") -> list[dict[str, Any]]:
         """What was logged of a request, once its `last` line is there. Not every library writes JSON."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             logged = [json.loads(line) for line in self.log.read_text(errors="replace").splitlines() if line.startswith('{"time"')]
             found = [line for line in logged if line.get("request_id") == request_id and line["logger"] == "fireside.access"]

@@ -159,7 +159,7 @@ def test_a_killed_engine_core_is_told_and_comes_back_while_speech_goes_on(real_s
         next(lines)
         next(events)
         held = pool.submit(httpx.post, url, json=body, timeout=120)
-        real_server.until('fireside_running{engine="text"}', 3, 60)
+        real_server.until('fireside_running{engine="text"}', 3)
         child(real_server, "EngineCore").kill()
         refused = [httpx.post(url, json=body, timeout=60) for _ in range(20)]
         for told in (list(lines), list(events)):
