@@ -240,17 +240,27 @@ def _kept(name: str, soak: Soak, before: Level, after: Level) -> Target:
 
 def _speeds(soak: Soak, window: float) -> Table:
     """Of what was answered rightly. Each kind's first piece is its first token or its first audio."""
-    table = Table(f"p99 in ms, first and last {window:g} minutes", ("kind", "what", "requests", "first", "last", "last / first"))
-    parts = [soak.between(0, window), soak.between(soak.minutes - window, soak.minutes)]
+    starts = [window * number for number in range(max(int(soak.minutes / window), 2) - 1)] + [soak.minutes - window]
+    spans = [f"{start:g}-{start + window:g} min" for start in starts]
+    columns = ("kind", "what", "requests", *spans, "median: last / first", "p99: last / first")
+    table = Table(f"p99 in ms, by {window:g} minutes", columns)
+    parts = [soak.between(start, start + window) for start in starts]
     looks: tuple[tuple[str, Callable[[Ended], float]], ...] = (("first piece", lambda one: one.wait), ("whole", lambda one: one.total))
     for kind in dict.fromkeys(one.kind for one in soak.ends):
         good = [[one for one in part if _good(one, kind)] for part in parts]
         for what, look in looks:
             if all(good):
-                first, last = (quantile([look(one) for one in part], 0.99) for part in good)
-                ratio = last / first if min(map(len, good)) >= LEAST else "too few"
-                table.rows.append((kind.name, what, f"{len(good[0])}, {len(good[1])}", first * 1000, last * 1000, ratio))
+                times = [[look(one) for one in part] for part in good]
+                p99s = [quantile(part, 0.99) for part in times]
+                enough = min(len(times[0]), len(times[-1])) >= LEAST
+                ratios = (_change(times, 0.5), _change(times, 0.99)) if enough else ("too few", "too few")
+                asked = f"{len(times[0])}, {len(times[-1])}"
+                table.rows.append((kind.name, what, asked, *(p99 * 1000 for p99 in p99s), *ratios))
     return table
+
+
+def _change(times: list[list[float]], share: float) -> float:
+    return quantile(times[-1], share) / quantile(times[0], share)
 
 
 def _good(one: Ended, kind: Kind) -> bool:
