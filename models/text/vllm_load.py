@@ -20,6 +20,7 @@ from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.func_utils import _supports_kw
 from vllm.utils.import_utils import resolve_obj_by_qualname
+from vllm.utils.system_utils import kill_process_tree
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from models.errors import EngineFailed, FiresideError, SettingsError, WeightsError
@@ -126,10 +127,13 @@ def one_line(error: BaseException) -> str:
 
 
 def kill_children() -> None:
-    """Kill the engine processes this one has started: the only way to end a load that waits for them."""
+    """Kill the engine processes this one has started, and theirs: the only way to end a load that waits for them.
+
+    A worker of EngineCore's that still imports does not see its parent die.
+    """
     for child in multiprocessing.active_children():
-        if child.name.startswith("EngineCore"):
-            child.kill()
+        if child.name.startswith("EngineCore") and child.pid is not None:
+            kill_process_tree(child.pid)
 
 
 async def leave_group(llm: AsyncLLM) -> None:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 import settings
@@ -73,16 +74,27 @@ async def test_too_little_memory_is_told_in_vllms_own_words() -> None:
     assert not children()
 
 
-async def test_a_load_can_be_called_off() -> None:
+@pytest.mark.parametrize("processes", [1, 2], ids=["at once", "when EngineCore has its worker"])
+async def test_a_load_can_be_called_off(processes: int) -> None:
+    before = set(psutil.Process().children(recursive=True))
     text = engine(weights())
     loading = asyncio.create_task(text.start())
-    while not children():
+    while len(started := _engines(before)) < processes:
         await asyncio.wait({loading}, timeout=0.1)
         assert not loading.done()
     loading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await loading
     assert not children()
+    _, alive = psutil.wait_procs(started, timeout=2)
+    assert not alive
+
+
+def _engines(before: set[psutil.Process]) -> list[psutil.Process]:
+    """EngineCore, and its worker."""
+    cores = {child.pid for child in multiprocessing.active_children() if child.name.startswith("EngineCore")}
+    new = set(psutil.Process().children(recursive=True)) - before
+    return [process for process in new if process.pid in cores or (process.ppid() in cores and "spawn_main" in " ".join(process.cmdline()))]
 
 
 def test_a_sigterm_for_the_whole_group_lets_a_generation_finish() -> None:
