@@ -121,8 +121,8 @@ class VllmEngine:
         if self._errors is not None:
             self._errors.close()
             self._errors = None
-        # vLLM's app froze the heap, and the next one's will: what was frozen with the old engine, 50 MB of it, would never be collected.
         del loaded, llm
+        # vLLM's app froze the heap, and the next one's will: what was frozen with the old engine, 50 MB of it, would never be collected.
         gc.unfreeze()
         gc.collect()
 

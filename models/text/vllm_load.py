@@ -10,9 +10,11 @@ import json
 import multiprocessing
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import ValidationError
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.logger import DEFAULT_LOGGING_CONFIG
@@ -133,7 +135,8 @@ def kill_children() -> None:
     """
     for child in multiprocessing.active_children():
         if child.name.startswith("EngineCore") and child.pid is not None:
-            kill_process_tree(child.pid)
+            with suppress(psutil.NoSuchProcess):  # one of its children ended meanwhile: whoever waits calls again
+                kill_process_tree(child.pid)
 
 
 async def leave_group(llm: AsyncLLM) -> None:
