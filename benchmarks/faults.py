@@ -100,8 +100,8 @@ async def kill(server: Server, victim: str, model: str, chats: int, speakers: in
     await _until(lambda: len(scene.requests) >= chats, 120)
     server.find(*MARKS[victim]).kill()
     scene.killed = perf_counter()
-    scene.unready = await _when(server, 503, scene.killed)
-    scene.ready = await _when(server, 200, scene.killed)
+    scene.unready = await when(server, 503, scene.killed)
+    scene.ready = await when(server, 200, scene.killed)
     again = len(scene.requests)
     with suppress(TimeoutError):
         await _until(lambda: len(scene.requests) >= again + chats + speakers, 60)
@@ -137,7 +137,7 @@ def _spoken() -> bytes:
     return orjson.dumps({"model": "tts-1", "input": voice.TEXT, "response_format": "wav"})
 
 
-async def _when(server: Server, status: int, since: float) -> float:
+async def when(server: Server, status: int, since: float) -> float:
     """Seconds from `since` until /readyz answers so; nan when it does not within LONGEST."""
     while perf_counter() - since < LONGEST:
         if await asyncio.to_thread(server.status, "/readyz") == status:

@@ -5,7 +5,7 @@ conversations. One in ten leaves in the middle, one in twenty sends what is wron
 engines' processes gets SIGKILL, each in its turn. What an answer must be is known from the same request before: text word for word (of a
 language model also as it comes in batches of 2 to 4, where two tokens may be equally likely), audio sample for sample. Every request that
 was not cut must be that, or be refused in words that say come back later; the server's count of requests must be the clients'. Then all is
-quiet, and memory, file descriptors, threads and tasks must be what they were.
+quiet, and memory, file descriptors, threads and tasks must be what they were: after a minute of the same, and a first death of each worker.
 
 On the mock profile the text engine has no process of its own, and is not killed.
 """
@@ -28,7 +28,7 @@ import uvloop
 import settings as configuration
 from benchmarks import recipes
 from benchmarks.endings import PROMPTS, Ended, Site, counts, manner, unclear
-from benchmarks.faults import LEAK, MARKS, memory_of, quiet
+from benchmarks.faults import LEAK, MARKS, memory_of, quiet, when
 from benchmarks.processes import Server, ServerFailed, running, say
 from benchmarks.results import Report, Table, Target
 from benchmarks.stats import quantile
@@ -108,6 +108,7 @@ async def _all(
     say("asking for everything once")
     site = await Site.explored(server.port, recipes.text_model(settings), mock=profile == "mock")
     await traffic(site, Soak(options.warm_up), clients, pause)
+    await _each_once(server, victims)
     before = await Level.of(server)
     soak = Soak(options.minutes)
     killer = asyncio.create_task(_kill_all(server, soak, victims, options.kill_every * 60))
@@ -151,6 +152,16 @@ async def _kill_all(server: Server, soak: Soak, victims: list[str], seconds: flo
         with suppress(ServerFailed):  # it is being loaded again
             server.find(*VICTIMS[victim]).kill()
             soak.killed[victim] += 1
+
+
+async def _each_once(server: Server, victims: list[str]) -> None:
+    """What a first load after a death imports is kept for the next, and no leak."""
+    for victim in victims:
+        say(f"a first death of the {victim} engine's process")
+        server.find(*VICTIMS[victim]).kill()
+        killed = perf_counter()
+        await when(server, 503, killed)
+        await when(server, 200, killed)
 
 
 async def _until_ready(server: Server) -> None:
