@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from models import heap
 from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
 from models.errors import STOPPED, EngineDied, EngineFailed, NotReady, WeightsError
 from models.quiet import QUIET
@@ -123,8 +124,8 @@ class VllmEngine:
             self._errors = None
         del loaded, llm
         # vLLM's app froze the heap, and the next one's will: what was frozen with the old engine, 50 MB of it, would never be collected.
-        gc.unfreeze()
-        gc.collect()
+        heap.collect()
+        await asyncio.to_thread(heap.give_back)
 
     async def died(self) -> str:
         while True:
