@@ -27,7 +27,7 @@ from benchmarks.processes import Server, running, say
 from benchmarks.results import Report, Row, Table, Target
 from benchmarks.wire import Truncated, request
 
-MARKS = {"text": ("EngineCore",), "speech": ("models.speech.worker",)}
+MARKS = {"text": ("EngineCore",), "speech": ("models.speech.worker",), "listening": ("models.listening.worker",)}
 CACHE = "vLLM's worker"
 """Without a GPU this process holds the KV cache, of which each new prompt touches more: it fills up, and is no leak."""
 OUTCOMES = ("completed", "error event", "refused", "cut", "silent end")
@@ -82,7 +82,7 @@ def _options() -> argparse.Namespace:
         prog="python -m benchmarks.faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--profile", default="cpu", help="what to serve (default cpu)")
-    parser.add_argument("--kill", nargs="*", choices=sorted(MARKS), default=["text", "speech"], help="whose process gets SIGKILL")
+    parser.add_argument("--kill", nargs="*", choices=["speech", "text"], default=["text", "speech"], help="whose process gets SIGKILL")
     parser.add_argument("--chats", type=int, default=8, help="chat clients during a kill (default 8)")
     parser.add_argument("--speakers", type=int, default=2, help="speech clients during a kill (default 2)")
     parser.add_argument("--cuts", type=int, default=1000, help="streams to cut (default 1000)")
@@ -184,8 +184,8 @@ async def cut_all(server: Server, model: str, amount: int, at_once: int) -> Cuts
 
 def memory_of(server: Server) -> dict[str, int]:
     """Bytes of the engines' processes, and of all others together."""
-    engines = {name: server.rss(*marks) for name, marks in (MARKS | {CACHE: ("VLLM::Worker",)}).items()}
-    rest = server.rss() - sum(engines.values())
+    engines = {name: server.held(*marks) for name, marks in (MARKS | {CACHE: ("VLLM::Worker",)}).items()}
+    rest = server.held() - sum(engines.values())
     return {"service": rest} | {name: size for name, size in engines.items() if size}
 
 

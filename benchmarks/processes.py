@@ -73,10 +73,13 @@ class Server:
             return [self.process, *self.process.children(recursive=True)]
         return []
 
-    def rss(self, *marks: str) -> int:
-        """Bytes of memory of all its processes, or of those whose command line carries one of the marks."""
+    def held(self, *marks: str) -> int:
+        """Bytes of memory of all its processes, or of those whose command line carries one of the marks.
+
+        Without the pages of mapped files: what is read of them again, or shared with a process that was killed, comes and goes.
+        """
         processes = [process for process in self.tree() if not marks or _carries(process, marks)]
-        return int(sum(_quietly(process, lambda one: one.memory_info().rss) for process in processes))
+        return int(sum(_quietly(process, _anonymous) for process in processes))
 
     def cpu(self) -> float:
         """Seconds of processor time of all its processes so far."""
@@ -176,6 +179,11 @@ def _carries(process: psutil.Process, marks: Sequence[str]) -> bool:
         line = " ".join([process.name(), *process.cmdline()])
         return any(mark in line for mark in marks)
     return False
+
+
+def _anonymous(process: psutil.Process) -> int:
+    memory = process.memory_info()
+    return int(memory.rss - memory.shared)
 
 
 def _quietly(process: psutil.Process, read: Callable[[psutil.Process], float]) -> float:

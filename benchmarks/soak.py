@@ -34,7 +34,7 @@ from benchmarks.results import Report, Table, Target
 from benchmarks.stats import quantile
 from benchmarks.traffic import Kind
 
-VICTIMS = {"speech": MARKS["speech"], "listening": ("models.listening.worker",), "text": MARKS["text"]}
+VICTIMS = ("speech", "listening", "text")
 PAUSE = 0.25
 """Seconds that a client waits that was told to come back later."""
 CLIENTS = {"mock": 16, "cpu": 4}
@@ -150,7 +150,7 @@ async def _kill_all(server: Server, soak: Soak, victims: list[str], seconds: flo
         victim = victims[number % len(victims)]
         say(f"killing the {victim} engine's process")
         with suppress(ServerFailed):  # it is being loaded again
-            server.find(*VICTIMS[victim]).kill()
+            server.find(*MARKS[victim]).kill()
             soak.killed[victim] += 1
 
 
@@ -158,7 +158,7 @@ async def _each_once(server: Server, victims: list[str]) -> None:
     """What a first load after a death imports is kept for the next, and no leak."""
     for victim in victims:
         say(f"a first death of the {victim} engine's process")
-        server.find(*VICTIMS[victim]).kill()
+        server.find(*MARKS[victim]).kill()
         killed = perf_counter()
         await when(server, 503, killed)
         await when(server, 200, killed)

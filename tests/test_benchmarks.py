@@ -169,7 +169,7 @@ def test_a_server_is_stopped_with_its_children() -> None:
     with running(Recipe("files", command, "/")) as server:
         assert server.status("/README.md") == 200
         assert server.status("/no-such-file") == 404
-        assert server.rss() > 0
+        assert server.held() > 0
     assert server.status("/") == 0
     assert not server.process.is_running()
 
