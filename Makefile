@@ -19,7 +19,7 @@ ALONE := $(patsubst %,tests/engines/test_%.py,chat_audio import_gguf listening o
 APT_PACKAGES := python3-venv python3-dev gcc g++
 ENVIRONMENT := scripts/environment.sh
 
-.PHONY: help serve test test-engines test-examples check audit format docs bench bench-gpu lock apt clean compiler
+.PHONY: help serve test test-engines install-engines test-examples check audit format docs bench bench-gpu lock apt clean compiler
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -35,11 +35,13 @@ test: ## the tests that need no GPU, no torch and no weights
 	@$(ENVIRONMENT) test mock dev
 	@.venv/test/bin/python -m pytest --ignore tests/engines -m "not engines" -n $(TESTERS) --dist loadfile $(ARGS)
 
-# --timeout: whoever comes first waits for the load of all engines, from a cold disk perhaps.
-test-engines: export FIRESIDE_HOME := $(or $(FIRESIDE_HOME),$(CURDIR)/.fireside)
-test-engines: ## the same contracts on real vLLM and real Coqui, on CPU
+install-engines test-engines: export FIRESIDE_HOME := $(or $(FIRESIDE_HOME),$(CURDIR)/.fireside)
+install-engines: ## only install what test-engines needs
 	@$(ENVIRONMENT) cpu $(ENGINE_TESTS)
 	@.venv/cpu/bin/fireside models prepare --profile cpu
+
+# --timeout: whoever comes first waits for the load of all engines, from a cold disk perhaps.
+test-engines: install-engines ## the same contracts on real vLLM and real Coqui, on CPU
 	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 -n 2 --dist loadfile $(filter-out $(ALONE),$(wildcard tests/engines/test_*.py)) $(ARGS)
 	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 $(ALONE) $(ARGS)
 

@@ -1,16 +1,18 @@
-"""Run in an empty network namespace: serve the cpu profile, ask it for all that it does, stop it."""
+"""Run in an empty network namespace: serve the cpu profile, ask it for all that it does, end it amid a long generation."""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
 import json
+import signal
 import socket
 import struct
 import sys
 from pathlib import Path
 
 import httpx
+import psutil
 from openai import AsyncOpenAI
 from websockets.asyncio.client import connect
 
@@ -88,13 +90,27 @@ def session(server: Server) -> None:
     print("realtime:", asyncio.run(converse(server, speak(server, QUESTION, "pcm"))))
 
 
+def end(server: Server) -> None:
+    """SIGTERM amid a generation that is longer than the time it is given."""
+    body = {"model": "gpt-4o-mini", "prompt": "Count:", "max_tokens": 1900, "ignore_eos": True, "stream": True}
+    family = psutil.Process(server.process.pid).children(recursive=True)
+    with httpx.stream("POST", f"{server.url}/v1/completions", json=body, timeout=60) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        server.process.send_signal(signal.SIGTERM)
+        data = [line for line in lines if line]
+    print("told:", json.loads(data[-2].removeprefix("data: "))["error"]["message"])
+    print("ended with", server.process.wait(60))
+    print("left:", psutil.wait_procs(family, timeout=10)[1])
+
+
 def main() -> None:
     raise_loopback()
     if not is_cut_off():
         raise SystemExit("the network is not cut: run this under `unshare -rn`")
-    with serve("cpu", ready_within=500, **TALKATIVE) as server:
+    with serve("cpu", ready_within=500, FIRESIDE_TEXT__SHUTDOWN_TIMEOUT="1", **TALKATIVE) as server:
         session(server)
-        print("ended with", server.stop())
+        end(server)
 
 
 if __name__ == "__main__":

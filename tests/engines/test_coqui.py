@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -97,17 +96,6 @@ async def test_stopped_in_mid_sentence_it_is_found_and_speaks_again_after_a_rest
     assert len(await said(coqui, "Here I am again."))
 
 
-@pytest.mark.parametrize(
-    ("files", "told"),
-    [
-        ({}, "no config.json"),
-        ({"config.json": "{"}, "not a JSON object"),
-        ({"config.json": json.dumps({"model": "bark"})}, "which is not supported"),
-        ({"config.json": json.dumps({"model": "vits"})}, "no checkpoint"),
-    ],
-)
-async def test_a_folder_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path, files: dict[str, str], told: str) -> None:
-    for name, content in files.items():
-        (tmp_path / name).write_text(content)
-    with pytest.raises(WeightsError, match=told):
+async def test_a_folder_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no config\.json"):
         await engine({"name": "broken", "path": str(tmp_path)}).start()

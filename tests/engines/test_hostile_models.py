@@ -82,3 +82,17 @@ def test_nothing_outside_the_folder_is_opened(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(fsspec, "open", lambda path, *options, **more: opened.append(str(path)) or really(path, *options, **more))
     load(tmp_path)
     assert set(opened) == {str(tmp_path / "config.json")}
+
+
+INCOMPLETE = [
+    ("{", "not a JSON object"),
+    (json.dumps({"model": "bark"}), "which is not supported"),
+    (json.dumps({"model": "vits"}), "no checkpoint"),
+]
+
+
+@pytest.mark.parametrize(("config", "told"), INCOMPLETE)
+def test_what_a_folder_lacks_is_told(tmp_path: Path, config: str, told: str) -> None:
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(WeightsError, match=told):
+        load(tmp_path)

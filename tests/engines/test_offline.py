@@ -1,4 +1,4 @@
-"""A whole session on real engines with the network cut, and nothing in it even tries to leave the machine."""
+"""A whole session on real engines with the network cut, and nothing in it even tries to leave the machine; nor is anything left of it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def test_a_whole_session_needs_no_network_and_tries_none(tmp_path: Path) -> None
     command = [*CUT, *watched(record), sys.executable, str(Path("tests/engines/offline.py"))]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=580)
     assert run.returncode == 0, run.stdout + run.stderr
-    for told in ("chat: ", "Paris", "speech: ", "heard: ", "network is needed", "socket: ", "realtime: ", "ended with 0"):
+    ended = ("told: ", "shutting down", "ended with 0", "left: []")
+    for told in ("chat: ", "Paris", "speech: ", "heard: ", "network is needed", "socket: ", "realtime: ", *ended):
         assert told in run.stdout
     assert outside(record.read_text()) == {PROBE}

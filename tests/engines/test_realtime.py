@@ -153,7 +153,8 @@ async def test_a_tool_is_called_and_its_answer_told(real_server: Server, spoken:
 
 async def test_the_agents_sdk_holds_a_spoken_conversation(real_server: Server, spoken: dict[str, bytes]) -> None:
     agent = realtime.RealtimeAgent(name="Ada", instructions="You are a helpful assistant.")
-    config: Any = {"url": f"ws{real_server.url[4:]}/v1/realtime?model=gpt-realtime", "api_key": "none"}
+    url = f"ws{real_server.url[4:]}/v1/realtime?model=gpt-realtime"
+    config: Any = {"url": url, "api_key": "none", "initial_model_settings": {"max_output_tokens": 60}}
     async with await realtime.RealtimeRunner(agent).run(model_config=config) as session:
         await session.send_audio(spoken[QUESTION])
         audio = b""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,7 +19,7 @@ from websockets.asyncio.client import connect
 
 from tests.engines.whisper import transcribe, word_error_rate
 from tests.recordings import recording, tone
-from tests.servers import Server, serve
+from tests.servers import Server
 
 pytestmark = [pytest.mark.engines, pytest.mark.anyio]
 
@@ -203,20 +202,3 @@ def test_a_killed_listening_worker_comes_back_while_text_and_speech_go_on(real_s
     assert say(real_server).status_code == 200
     real_server.wait("/readyz", 200, 60)
     assert hear(real_server).status_code == 200
-
-
-@pytest.mark.timeout(500)
-def test_sigterm_ends_a_long_generation_when_its_time_is_over() -> None:
-    body = {"model": "gpt-4o-mini", "prompt": "Count:", "max_tokens": 1900, "ignore_eos": True, "stream": True}
-    limit = {"FIRESIDE_TEXT__SHUTDOWN_TIMEOUT": "1", "FIRESIDE_SPEECH__ENGINE": "none"}
-    with serve("cpu", ready_within=400, **limit) as server:
-        family = psutil.Process(server.process.pid).children(recursive=True)
-        with httpx.stream("POST", f"{server.url}/v1/completions", json=body, timeout=60) as answer:
-            lines = answer.iter_lines()
-            next(lines)
-            server.process.send_signal(signal.SIGTERM)
-            data = [line for line in lines if line]
-        assert "shutting down" in json.loads(data[-2].removeprefix("data: "))["error"]["message"]
-        assert server.process.wait(60) == 0
-        _, alive = psutil.wait_procs(family, timeout=10)
-        assert alive == []

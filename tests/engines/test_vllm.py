@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,17 @@ async def client(engine: VllmEngine) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(engine.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=None) as client:
         yield client
+
+
+@pytest.fixture
+def forgotten(engine: VllmEngine) -> Iterator[None]:
+    """Nothing is kept of an engine that a test stops: each death of EngineCore would cost the service 40 MB, for the tokenizers alone."""
+    tokenizer = type(engine._llm.renderer.tokenizer)
+    kept = [weakref.ref(held) for held in (engine._llm, tokenizer.apply_chat_template)]
+    del tokenizer
+    yield
+    gc.collect()
+    assert [ref() for ref in kept] == [None, None]
 
 
 def children() -> list[Any]:
@@ -270,6 +281,7 @@ async def test_an_abort_that_nobody_asked_for_is_an_error(engine: VllmEngine) ->
         [chunk async for chunk in stream]
 
 
+@pytest.mark.usefixtures("forgotten")
 async def test_stop_ends_what_runs_with_an_error_that_says_why(engine: VllmEngine, client: httpx.AsyncClient) -> None:
     stream = engine.generate(TextRequest("held", prompt="Count:", sampling=ENDLESS))
     await anext(stream)
@@ -285,14 +297,3 @@ async def test_stop_ends_what_runs_with_an_error_that_says_why(engine: VllmEngin
     refused = await whole
     assert (refused.status_code, "shutting down" in refused.text) == (503, True)
     assert not children()
-
-
-async def test_nothing_of_a_stopped_engine_is_kept(engine: VllmEngine) -> None:
-    """Else each death of EngineCore would cost the service 40 MB, for the tokenizers alone."""
-    await engine.start()
-    tokenizer = type(engine._llm.renderer.tokenizer)
-    kept = [weakref.ref(held) for held in (engine._llm, tokenizer.apply_chat_template)]
-    del tokenizer
-    await engine.stop()
-    gc.collect()
-    assert [ref() for ref in kept] == [None, None]
