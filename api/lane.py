@@ -2,7 +2,8 @@
 
 BentoML wraps every `send` of every request in a tracing span, a metric and a timer: on a stream of tokens they cost more than the tokens
 (docs/architecture.md has the figures). Its timer also waits for ever for a response that nobody is there to hear. So our own routes, which
-have their own ids, metrics and limits, take this lane; BentoML's (/generate, /readyz, /metrics, ...) keep its stack.
+have their own ids, metrics and limits, take this lane; BentoML's (/generate, /readyz, /metrics, ...) keep its stack. Of that its metrics
+have the path of each request for a label: nothing but what has a route there may come to it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from models.base import ASGIApp, Receive, Scope, Send
 
@@ -25,21 +28,22 @@ class Lane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             bentoml = scope["app"]
-            bentoml.middleware_stack = self.front(Switch(bentoml.middleware_stack, self.to, _paths(self.to)))
+            bentoml.middleware_stack = self.front(Switch(bentoml.middleware_stack, self.to, _paths(bentoml) - _paths(self.to)))
         await self.app(scope, receive, send)
 
 
 class Switch:
+    """To `wrapped` goes what asks for one of `paths`, and the lane tells of all the rest what there is to tell."""
+
     def __init__(self, wrapped: ASGIApp, lane: ASGIApp, paths: frozenset[str]) -> None:
         self.wrapped = wrapped
         self.lane = lane
         self.paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        ours = path in self.paths or path.startswith("/v1/")
-        await (self.lane if ours else self.wrapped)(scope, receive, send)
+        await (self.wrapped if scope.get("path") in self.paths else self.lane)(scope, receive, send)
 
 
-def _paths(app: FastAPI) -> frozenset[str]:
-    return frozenset(getattr(route, "path", "") for route in app.routes)
+def _paths(app: Starlette) -> frozenset[str]:
+    """Mounts are none: they lead here, or to files that nobody asks for."""
+    return frozenset(route.path for route in app.routes if isinstance(route, Route))

@@ -144,6 +144,14 @@ def labels(server: Server) -> list[str]:
     return [line for line in server.get("/metrics").text.splitlines() if line.startswith("fireside_")]
 
 
+@pytest.mark.parametrize("path", ["/web/unheard-of", "/unheard-of", "/v1/unheard-of", "/static_content/unheard-of", "/generate/unheard-of"])
+def test_no_path_that_somebody_thinks_of_is_a_label(seen: Server, path: str) -> None:
+    """Not of BentoML's metrics either, which have the path of each request."""
+    assert httpx.post(seen.url + path, json={}).status_code in {404, 405}
+    assert httpx.get(seen.url + path).status_code == 404
+    assert "unheard-of" not in seen.get("/metrics").text
+
+
 def names_in(expression: str) -> set[str]:
     """Of the metrics in an expression of PromQL."""
     return set(re.findall(r"\b(?:fireside|vllm|bentoml)[_:]\w+", expression))
