@@ -14,7 +14,7 @@ from api.chat_stream import ROUTE
 from api.past_audio import PastAudio
 from api.places import Places
 from api.runtime import Runtime
-from api.transcriptions import decoded, hear
+from api.transcriptions import hear
 from models.base import LISTENING_RATE, ListeningJob
 from models.errors import InvalidInput, TooLarge
 
@@ -60,7 +60,7 @@ class HeardParts:
             raise TooLarge(f"{param} has {len(data)} bytes: at most {self._limits.max_bytes} are taken. Send less.", param=param)
         with self._places.taking():
             try:
-                samples = await decoded(io.BytesIO(data), self._limits.max_seconds)
+                samples = await self.runtime.recordings.decoded(io.BytesIO(data))
             except InvalidInput as error:
                 raise InvalidInput(f"{param}: {error}", param=param) from error
             heard = await hear(self.runtime, ListeningJob(owner, samples, urgent=True))

@@ -12,6 +12,7 @@ from api.ending import Ending
 from api.machine import Machine
 from api.measured_engine import MeasuredEngine
 from api.queue import Queue
+from api.recordings import Recordings
 from models.base import ListeningEngine, Load, SpeechEngine, TextEngine
 from models.errors import EngineFailed, NotReady
 from models.host import EngineHost
@@ -40,6 +41,7 @@ class Runtime:
         waiting = (settings.speech.max_waiting, settings.speech.queue_timeout)
         self.scheduler = Scheduler(MeasuredEngine(speech.engine), *waiting) if speech else None
         self.text_queue = Queue(settings.text.max_running, settings.text.max_waiting, settings.text.queue_timeout, "requests for text")
+        self.recordings = Recordings(settings.listening.max_seconds)
         self.machine = Machine()
         self._ending: Ending | None = None
         self._naming: asyncio.Task[None] | None = None

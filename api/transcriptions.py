@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
-from typing import IO, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import orjson
@@ -29,7 +27,6 @@ from api.streaming import AS_IT_COMES, Stream, unless_gone
 from api.upload import form
 from models.base import LISTENING_RATE, Language, ListeningJob, Scope, Segment, Task
 from models.errors import InvalidInput, UnknownModel
-from voice.decode import decode
 from voice.heard_languages import NAMES, language_of
 from voice.subtitles import srt, vtt
 
@@ -94,14 +91,13 @@ def _endpoint(runtime: Runtime, places: Places, route: str, task: Task) -> Any:
 
 async def _taken(runtime: Runtime, request: Request) -> tuple[Wanted, NDArray[np.float32]]:
     """The form and what its file sounds like."""
-    limits = runtime.settings.listening
-    async with form(request, limits.max_bytes) as content:
+    async with form(request, runtime.settings.listening.max_bytes) as content:
         wanted = _wanted(content)
         _check(wanted, runtime)
         file = content.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidInput("file is missing: expected the recording as a file of the form.", param="file")
-        return wanted, await unless_gone(decoded(file.file, limits.max_seconds), request.receive)
+        return wanted, await unless_gone(runtime.recordings.decoded(file.file), request.receive)
 
 
 def _wanted(content: FormData) -> Wanted:
@@ -132,15 +128,6 @@ def _check(wanted: Wanted, runtime: Runtime) -> None:
         raise InvalidInput(
             f"{wanted.response_format} cannot be streamed: ask for response_format json or text, or leave stream out.", param="stream"
         )
-
-
-async def decoded(file: IO[bytes], max_seconds: float) -> NDArray[np.float32]:
-    """On a thread, which ends when this is cancelled."""
-    stopped = threading.Event()
-    try:
-        return await asyncio.to_thread(decode, file, max_seconds, stopped.is_set)
-    finally:
-        stopped.set()
 
 
 def _job(wanted: Wanted, samples: NDArray[np.float32], task: Task, scope: Scope) -> ListeningJob:

@@ -140,7 +140,8 @@ class Listening(Part):
     beam_size: int = Field(5, ge=1)
     """Readings that are followed at once in a recording: more are slower and slightly better. A turn of a conversation takes one."""
     max_seconds: float = Field(7200, gt=0)
-    """Longest recording of one request, in seconds."""
+    """Longest recording of one request, in seconds. All that are decoded and wait may have four times as much, each second 64 kB of memory;
+    more are refused with 503."""
     max_bytes: int = Field(100 << 20, ge=1)
     """Largest body of one request, in bytes."""
     max_waiting: int = Field(32, ge=1)

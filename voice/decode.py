@@ -36,11 +36,16 @@ PACKETS_PER_SECOND = 1000
 """Of sound; the shortest that codecs make are of 2.5 ms."""
 
 
-def decode(file: IO[bytes], max_seconds: float, stopped: Callable[[], bool] = lambda: False) -> NDArray[np.float32]:
-    """Mono samples in -1..1 at LISTENING_RATE. Raises InvalidInput for what is no audio, or longer. Ends early once `stopped`."""
+def decode(file: IO[bytes], max_seconds: float, grow: Callable[[float], bool] = lambda _: True) -> NDArray[np.float32]:
+    """Mono samples in -1..1 at LISTENING_RATE. Raises InvalidInput for what is no audio, or longer.
+
+    `grow` is told how many seconds more there will be, none of them where it only goes on, and ends it early by False.
+    """
     content = bytearray()
     most = int(max_seconds * LISTENING_RATE)
-    for samples in _pieces(file, stopped):
+    for samples in _pieces(file, lambda: not grow(0)):
+        if not grow(len(samples) / LISTENING_RATE):
+            break
         content += samples.tobytes()
         if len(content) > 4 * most:
             raise InvalidInput(
