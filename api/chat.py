@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from api import errors, metrics, turns
+from api import answers, errors, metrics, turns
 from api.accounts import priority
 from api.answer_aloud import Item, aloud
 from api.audio_chunks import Chunks, Message
@@ -43,6 +43,11 @@ class ChatGateway(TextGateway):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         messages = await messages_of(receive)
         body = messages[0].get("body", b"") if len(messages) == 1 else b"".join(message.get("body", b"") for message in messages)
+        try:
+            answers.check(body, self.runtime.settings.limits.max_answers)
+        except InvalidInput as error:
+            await self.refuse(error, scope, receive, send)
+            return
         if MARK in body and isinstance(asked := _loads(body), dict):
             await self._with_audio(asked, messages, scope, receive, send)
         else:
@@ -58,8 +63,7 @@ class ChatGateway(TextGateway):
             await answer_nobody(send)
             return
         except FiresideError as error:
-            metrics.refused(self.route, error)
-            await errors.response(error)(scope, receive, send)
+            await self.refuse(error, scope, receive, send)
             return
         if wanted:
             told = wanted.body | ({"messages": read} if "messages" in asked else {})

@@ -65,6 +65,11 @@ class TextGateway:
         with closing(Gathering(send)) as gathered:
             await self._told(scope, receive, gathered, timeline)
 
+    async def refuse(self, error: FiresideError, scope: Scope, receive: Receive, send: Send) -> None:
+        """Before the engine has heard of it."""
+        metrics.refused(self.route, error)
+        await errors.response(error)(scope, receive, send)
+
     async def _told(self, scope: Scope, receive: Receive, send: Send, timeline: metrics.TextTimeline) -> None:
         try:
             with metrics.text(self.route, timeline):

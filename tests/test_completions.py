@@ -1,4 +1,4 @@
-"""How many answers one request to /v1/completions may ask for."""
+"""How many answers one request may ask for."""
 
 from __future__ import annotations
 
@@ -31,8 +31,25 @@ def test_more_answers_than_the_limit_are_refused(server: Server, asked: dict[str
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert f"at most {LIMIT} answers" in error["message"]
-    assert f"prompts for {answers}:" in error["message"]
+    assert f"a request for {answers}:" in error["message"]
     assert (error["type"], error["param"]) == ("invalid_request_error", "prompt")
+
+
+PROMPTS = b'{"max_tokens": 1, "prompt": [' + b'"a",' * 8 + b'"a"], '
+
+
+@pytest.mark.parametrize("written", [b'"\\u006e": 128}', b'"n": "128"}', b'"n": 128.0}', b'"n": 128, "x": NaN}'])
+def test_no_way_to_write_a_number_goes_around_the_limit(server: Server, written: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    answer = httpx.post(f"{server.url}/v1/completions", content=PROMPTS + written, headers=headers)
+    assert answer.status_code == 400
+    assert f"a request for {9 * 128}:" in answer.json()["error"]["message"]
+
+
+def test_answers_of_a_chat_count_too(server: Server) -> None:
+    asked = {"messages": [{"role": "user", "content": "Hi."}], "n": LIMIT + 1}
+    answer = httpx.post(f"{server.url}/v1/chat/completions", json=asked)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "n")
 
 
 @pytest.mark.parametrize(

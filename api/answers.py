@@ -1,0 +1,42 @@
+"""How many answers one request asks for: an engine takes each as a request of its own, and all of them at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from models.errors import InvalidInput
+
+_INT = TypeAdapter(int)
+
+
+def check(body: bytes, most: int) -> None:
+    """Raises InvalidInput for more than `most`. What the engine will refuse anyway is left to it."""
+    # A prompt of a list takes two bytes at least, and a name that is not written out a backslash: many bodies are not even parsed.
+    if len(body) <= 2 * most and b'"n"' not in body and b"\\" not in body:
+        return
+    try:
+        asked: Any = json.loads(body)  # as the engine's own routes do, which take more than orjson
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(asked, dict):
+        return
+    prompts, n = _prompts(asked.get("prompt")), _number(asked.get("n"))
+    if prompts * n > most:
+        param = "prompt" if prompts > 1 else "n"
+        told = f"at most {most} answers to one request (limits.max_answers), got a request for {prompts * n}: send several"
+        raise InvalidInput(told, param=param)
+
+
+def _prompts(prompt: Any) -> int:
+    return len(prompt) if isinstance(prompt, list) and not all(isinstance(item, int) for item in prompt) else 1
+
+
+def _number(n: Any) -> int:
+    """As the engine reads it: "128" and 128.0 are 128."""
+    try:
+        return _INT.validate_python(n) or 1
+    except ValidationError:
+        return 1
