@@ -1,19 +1,22 @@
-"""How long a stream of text is waited for: between its pieces, and in all. On the way of a piece it costs nothing."""
+"""How long a stream of text is waited for: between its pieces, and in all."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from time import perf_counter
 from types import TracebackType
+from typing import TypeVar
 
 from api.metrics import TextTimeline
 from models.errors import EngineTimeout
 from settings.limits import Limits
 
+Piece = TypeVar("Piece")
+
 
 class Patience:
-    """Looks at the timeline now and then. A client that is slow to read is none of its matters."""
+    """Looks at the timeline now and then: on the way of a piece it costs nothing. A client that is slow to read is none of its matters."""
 
     def __init__(self, timeline: TextTimeline, limits: Limits) -> None:
         self._timeline = timeline
@@ -38,10 +41,7 @@ class Patience:
         except TimeoutError:
             if not self._deadline.expired():
                 raise
-            limit = "token_timeout" if self._silent else "total_timeout"
-            seconds = getattr(self._limits, limit)
-            what = "no more of the text came" if self._silent else "the text was not complete"
-            raise EngineTimeout(f"{what} within {seconds:g} s (limits.{limit}): send it again, or ask for less.") from None
+            raise _too_slow(self._silent, self._limits) from None
 
     def _again(self) -> None:
         self._next = self._loop.call_later(self._limits.token_timeout / 4, self._look)
@@ -55,3 +55,27 @@ class Patience:
             self._deadline.reschedule(self._loop.time())
         else:
             self._again()
+
+
+def _too_slow(silent: bool, limits: Limits) -> EngineTimeout:
+    limit = "token_timeout" if silent else "total_timeout"
+    what = "no more of the text came" if silent else "the text was not complete"
+    return EngineTimeout(f"{what} within {getattr(limits, limit):g} s (limits.{limit}): send it again, or ask for less.")
+
+
+async def in_time(pieces: AsyncGenerator[Piece, None], limits: Limits) -> AsyncGenerator[Piece, None]:
+    """Raises EngineTimeout, as Patience does. What whoever reads them takes for it does not count."""
+    left, longest = limits.total_timeout, limits.total_timeout
+    while True:
+        began = perf_counter()
+        try:
+            async with asyncio.timeout(min(left, longest)) as limit:
+                piece = await anext(pieces, None)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise _too_slow(longest < left, limits) from None
+        if piece is None:
+            return
+        left, longest = left - (perf_counter() - began), limits.token_timeout
+        yield piece

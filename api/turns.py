@@ -9,21 +9,23 @@ from typing import Any
 
 from api import chat_stream
 from api.chat_stream import Delta
+from api.patience import in_time
 from api.runtime import Runtime
 from models.base import Heard, ListeningJob, TextChunk, TextRequest
 from models.errors import Overloaded
 
 
 async def chat(runtime: Runtime, body: dict[str, Any], request_id: str, priority: int) -> AsyncGenerator[Delta, None]:
-    """The deltas of an answer to a chat completion request."""
+    """The deltas of an answer to a chat completion request. Raises EngineTimeout as `generate` does."""
     async with runtime.text_queue.turn(priority), aclosing(chat_stream.chat(runtime.require_text(), body, request_id)) as deltas:
-        async for delta in deltas:
+        async for delta in in_time(deltas, runtime.settings.limits):
             yield delta
 
 
 async def generate(runtime: Runtime, wanted: TextRequest, priority: int) -> AsyncGenerator[TextChunk, None]:
+    """Raises EngineTimeout where the engine takes longer than limits.token_timeout between two pieces, or limits.total_timeout in all."""
     async with runtime.text_queue.turn(priority), aclosing(runtime.require_text().generate(wanted)) as chunks:
-        async for chunk in chunks:
+        async for chunk in in_time(chunks, runtime.settings.limits):
             yield chunk
 
 
