@@ -129,9 +129,13 @@ def _memory_faults(settings: Settings, gpu: devices.GPU) -> Iterator[str]:
 
 
 def openness_fault(settings: Settings) -> str:
-    """Whoever reaches the port could use all of the server."""
+    """Whoever reaches the port could use all of the server; or its keys cannot be read."""
     host = settings.server.host
-    if settings.access.open or ipaddress.ip_address(host).is_loopback or keys_file.all_of(settings):
+    try:
+        keys = keys_file.in_force(settings)
+    except SettingsError as error:
+        return str(error)
+    if settings.access.open or ipaddress.ip_address(host).is_loopback or keys:
         return ""
     return (
         f"server.host is {host}, which others reach, and there are no API keys: make one with `fireside keys add NAME`, or let all in "

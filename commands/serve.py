@@ -18,7 +18,7 @@ from commands.options import Profile
 from models.errors import SettingsError, WeightsError
 from models.quiet import quiet
 from models.store import is_path
-from settings import Settings, load, profile_path
+from settings import Settings, keys_file, load, profile_path
 
 MOST_FILES = 65536
 ROOT = Path(configuration.__file__).resolve().parent.parent
@@ -88,6 +88,9 @@ def _make_absolute(settings: Settings) -> None:
         os.environ["FIRESIDE_PROFILE"] = str(profile_path(profile).resolve())
     os.environ["FIRESIDE_HOME"] = str(settings.root)
     os.environ["FIRESIDE_TEXT__MODEL"] = _absolute(settings.text.model)
+    os.environ["FIRESIDE_LISTENING__MODEL"] = _absolute(settings.listening.model)
+    if settings.access.keys_file:
+        os.environ["FIRESIDE_ACCESS__KEYS_FILE"] = str(keys_file.path(settings).resolve())
     os.environ["FIRESIDE_SPEECH__MODELS"] = json.dumps([_absolute(model) for model in settings.speech.models])
 
 

@@ -62,6 +62,14 @@ def all_of(settings: Settings) -> dict[str, Key]:
     return {**settings.access.keys, **read(path(settings))}
 
 
+def in_force(settings: Settings) -> dict[str, Key]:
+    """Those that a server begins with. Raises SettingsError where it would serve without the file that it was given for them."""
+    file = path(settings)
+    if settings.access.keys_file and not file.is_file():
+        raise SettingsError(f"access.keys_file is {file}, which is not there: make a key (`fireside keys add NAME`), or correct it")
+    return all_of(settings)
+
+
 def write(file: Path, keys: dict[str, Key]) -> None:
     """In one step, and for its owner's eyes alone: a server that reads it meanwhile gets the old or the new one whole."""
     content = {name: key.model_dump(mode="json", exclude_defaults=True) for name, key in sorted(keys.items())}

@@ -22,6 +22,7 @@ from models import devices
 from models.devices import GPU
 from models.imports.files import builder_for
 from models.memory import GIB
+from settings import keys_file
 from tests.servers import free_port
 from tests.test_clones import recording
 from tests.test_import_folder import coqui_folder, text_folder
@@ -205,7 +206,8 @@ def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_pa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "voices" / "ann").mkdir(parents=True)
     models = ["voices/ann", "voices/bob", "joe", "tts_models/en/vctk/vits"]
-    mine = profile(tmp_path, text={"engine": "none"}, speech={"models": models}, home="./weights", access={"open": True})
+    mine = profile(tmp_path, text={"engine": "none"}, speech={"models": models}, home="./weights", access={"keys_file": "keys.yaml"})
+    (tmp_path / "keys.yaml").write_text(f"ann: {{hash: '{keys_file.hashed('fs-ann')}'}}")
     result = CliRunner().invoke(app, ["serve", "-p", "mine.yaml", "--host", "0.0.0.0", "--port", "4321"])
     assert result.exit_code == 0, result.output
     ((python, *command),) = handed
@@ -215,8 +217,17 @@ def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_pa
     environment = serving.os.environ
     assert environment["FIRESIDE_PROFILE"] == str(mine)
     assert environment["FIRESIDE_HOME"] == str(home)
+    assert environment["FIRESIDE_ACCESS__KEYS_FILE"] == str(tmp_path / "keys.yaml")
     assert json.loads(environment["FIRESIDE_SPEECH__MODELS"]) == [str(tmp_path / "voices" / "ann"), *models[1:]]
     assert (environment["BENTOML_DO_NOT_TRACK"], environment["HF_HUB_OFFLINE"], environment["VLLM_NO_USAGE_STATS"]) == ("True", "1", "1")
+
+
+def test_serve_does_not_serve_without_the_keys_it_was_given(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving.os, "execv", lambda *_: pytest.fail("handed over to BentoML"))
+    monkeypatch.setenv("FIRESIDE_ACCESS__KEYS_FILE", str(tmp_path / "mine.yaml"))
+    result = run("serve", "-p", "mock")
+    assert result.exit_code == 1
+    assert "mine.yaml, which is not there" in result.stderr
 
 
 @pytest.fixture
