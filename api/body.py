@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import MutableMapping
+from time import monotonic
 from typing import Any
 
 from api.streaming import Disconnected
@@ -13,16 +14,19 @@ from models.errors import InvalidInput, TooLarge, TooSlow
 from settings.limits import Limits
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
-_BUT_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[^\[\]{}"]+', re.DOTALL)
+# Possessive, all of it: to go back into a text it would have to remember each of its letters.
+_BUT_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^\[\]{}"]++', re.DOTALL)
 _INNERMOST = re.compile(rb"\[\]|\{\}")
 MOST_BRACKETS = 1_000_000
+LEAST_RATE = 16 << 10
+"""Bytes a second that must come of a body on average, once limits.body_timeout has passed: a phone far from its mast sends more."""
 _Message = MutableMapping[str, Any]
 
 
 async def whole(scope: Scope, receive: Receive, limits: Limits) -> Receive:
     """Take all of the body, and return what gives it on, in one piece. Raises TooLarge, TooSlow, InvalidInput, and Disconnected."""
     announced = _length(scope)
-    if announced == 0 or (announced is None and scope["method"] in _BODILESS):
+    if announced == 0:
         return receive
     _check(announced or 0, limits)
     receive_in_time = in_time(receive, limits)
@@ -36,27 +40,37 @@ async def whole(scope: Scope, receive: Receive, limits: Limits) -> Receive:
         _check(size, limits)
         more = message.get("more_body", False)
     body = parts[0] if len(parts) == 1 else b"".join(parts)
+    if b"\0" in body:
+        raise InvalidInput("the body has a null byte: expected JSON in UTF-8.")
     check_depth(body, limits.max_json_depth)
     return _again(body, receive)
 
 
 def in_time(receive: Receive, limits: Limits) -> Receive:
-    """Raises TooSlow where nothing comes for too long, until the end of the body: then the client may wait as long as it likes."""
-    coming = True
+    """Raises TooSlow where too little comes, until the end of the body: then the client may wait as long as it likes."""
+    coming, size, began = True, 0, monotonic()
 
     async def timed() -> _Message:
-        nonlocal coming
+        nonlocal coming, size
         if not coming:
             return await receive()
+        patience = min(limits.body_timeout, began + limits.body_timeout + size / LEAST_RATE - monotonic())
         try:
-            async with asyncio.timeout(limits.body_timeout):
+            async with asyncio.timeout(patience):
                 message = await receive()
         except TimeoutError:
-            raise TooSlow(f"no more of the body came for {limits.body_timeout:g} s (limits.body_timeout): send it again.") from None
+            raise TooSlow(_told_slow(patience, limits)) from None
         coming = message.get("more_body", False)
+        size += len(message.get("body", b""))
         return message
 
     return timed
+
+
+def _told_slow(patience: float, limits: Limits) -> str:
+    if patience < limits.body_timeout:
+        return f"the body came at less than {LEAST_RATE} bytes a second: send it faster, or in parts."
+    return f"no more of the body came for {limits.body_timeout:g} s (limits.body_timeout): send it again."
 
 
 def check_depth(body: bytes, most: int) -> None:

@@ -25,6 +25,8 @@ ROUTE = "(door)"
 """What metrics call the place where these requests end."""
 PROTOCOL = "openai-insecure-api-key."
 """Browsers cannot give a socket headers: its key comes as a subprotocol, as OpenAI's do."""
+STANDING = "fireside.standing"
+"""Where a socket has what tells whose key opened it, or raises once that is no key any more: it is asked at every message."""
 _BEARER = "bearer "
 _KEY_HEADERS = frozenset({b"authorization", b"x-api-key", b"xi-api-key"})
 
@@ -36,6 +38,7 @@ class Caller:
     key: str | None
     host: str
     origin: str | None
+    client: tuple[str, int] | None
 
 
 class Door:
@@ -63,7 +66,7 @@ class Door:
                         held.enter_context(self.accounts.entering(scope[HOLDER]))
                 else:
                     held.enter_context(self._open_socket())
-                    watched = Idle(receive, _agreeing(scope, send), self.limits.idle_timeout)
+                    watched = Idle(receive, _agreeing(scope, send), self.limits.idle_timeout, scope[STANDING])
                     receive, send = watched.receive, watched.send
             except Disconnected as error:
                 metrics.refused(ROUTE, error)
@@ -85,27 +88,30 @@ class Door:
             self.sockets -= 1
 
     async def _bounded(self, scope: Scope, receive: Receive) -> Receive:
-        """Recordings are taken in by their own route, as they come."""
+        """Recordings are taken in by their own route, as they come; and of what is open to everybody nothing is taken in."""
+        if scopes.is_open(scope["path"]):
+            return receive
         if scope["path"] in scopes.UPLOADS:
             return body.in_time(receive, self.limits)
         return await body.whole(scope, receive, self.limits)
 
     def _let_in(self, scope: Scope) -> Scope:
         path = scope["path"]
-        holder = ANYBODY if scopes.is_open(path) else self._holder(path, scope)
+        standing = _anybody if scopes.is_open(path) else partial(self._holder, path, _caller(scope))
+        holder = standing()
         inside = {**scope, HOLDER: holder, "fireside.key": holder.name}
         inside["headers"] = [pair for pair in scope["headers"] if pair[0] not in _KEY_HEADERS]
         if scope["type"] == "websocket":
-            inside[accounts.ENTER] = partial(self.accounts.entering, holder)
+            inside[STANDING] = standing
+            inside[accounts.ENTER] = lambda: self.accounts.entering(standing())
             inside["subprotocols"] = [offered for offered in scope.get("subprotocols", ()) if not offered.startswith(PROTOCOL)]
             inside["headers"] = [pair for pair in inside["headers"] if pair[0] != b"sec-websocket-protocol"]
         return inside
 
-    def _holder(self, path: str, scope: Scope) -> Holder:
-        caller = _caller(scope)
+    def _holder(self, path: str, caller: Caller) -> Holder:
         self.keys.refresh()
         if not self.keys.required:
-            check_machine(scope.get("client"), self.access)
+            check_machine(caller.client, self.access)
             check_host(caller.host, self.access)
             if caller.origin is not None:
                 check_origin(caller.origin, caller.host, self.access)
@@ -125,12 +131,17 @@ class Door:
         return holder
 
 
+def _anybody() -> Holder:
+    return ANYBODY
+
+
 async def _refuse(error: FiresideError, scope: Scope, receive: Receive, send: Send) -> None:
     """Whom there is no room for is let in to hear it: a browser cannot read why a socket was not opened."""
     if scope["type"] == "http" or not isinstance(error, Overloaded):
         await errors.response(error)(scope, receive, send)
         return
     await receive()
+    send = _agreeing(scope, send)
     await send({"type": "websocket.accept"})
     await errors.hang_up(error, send)
 
@@ -143,7 +154,8 @@ def _who(keys: KeyRing, access: Access) -> str:
 
 def _caller(scope: Scope) -> Caller:
     headers = {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}
-    return Caller(_key(headers, scope.get("subprotocols") or ()), headers.get(b"host", ""), headers.get(b"origin"))
+    key = _key(headers, scope.get("subprotocols") or ())
+    return Caller(key, headers.get(b"host", ""), headers.get(b"origin"), scope.get("client"))
 
 
 def _key(headers: dict[bytes, str], offered: tuple[str, ...] | list[str]) -> str | None:

@@ -1,9 +1,9 @@
-"""Sockets on which nothing happens any more are closed: a client that has forgotten one holds it for ever."""
+"""Sockets that have to be closed: where nothing happens any more, and where the key that opened them is no key any more."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -11,16 +11,20 @@ from typing import Any
 from api import errors
 from api.streaming import GONE
 from models.base import Receive, Send
-from models.errors import TooSlow
+from models.errors import FiresideError, TooSlow
 
 
 class Idle:
-    """`receive` and `send` of a socket, which tell `seconds` of silence in both directions as the client's leaving."""
+    """`receive` and `send` of a socket, which tell `seconds` of silence in both directions as the client's leaving.
 
-    def __init__(self, receive: Receive, send: Send, seconds: float) -> None:
+    So is a message for which `check` raises.
+    """
+
+    def __init__(self, receive: Receive, send: Send, seconds: float, check: Callable[[], object]) -> None:
         self._receive = receive
         self._send = send
         self._seconds = seconds
+        self._check = check
         self._sent = monotonic()
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
@@ -28,19 +32,22 @@ class Idle:
         await self._send(message)
 
     async def receive(self) -> MutableMapping[str, Any]:
+        try:
+            message = await self._in_time()
+            if message["type"] == "websocket.receive":
+                self._check()
+        except FiresideError as error:
+            with suppress(OSError, *GONE):
+                await errors.hang_up(error, self._send)
+            return {"type": "websocket.disconnect", "code": errors.refusal(error).close}
+        return message
+
+    async def _in_time(self) -> MutableMapping[str, Any]:
         left = self._seconds
-        while True:
+        while left > 0:
             try:
                 async with asyncio.timeout(left):
                     return await self._receive()
             except TimeoutError:
                 left = self._sent + self._seconds - monotonic()
-                if left <= 0:
-                    break
-        await self._close()
-        return {"type": "websocket.disconnect", "code": errors.refusal(TooSlow()).close}
-
-    async def _close(self) -> None:
-        error = TooSlow(f"nothing happened on this socket for {self._seconds:g} s (limits.idle_timeout): open another one.")
-        with suppress(OSError, *GONE):
-            await errors.hang_up(error, self._send)
+        raise TooSlow(f"nothing happened on this socket for {self._seconds:g} s (limits.idle_timeout): open another one.")

@@ -38,7 +38,7 @@ ANYBODY = Holder("", Key(hash="sha256:" + "0" * 64, scopes=SCOPES))
 
 
 class KeyRing:
-    """Raises SettingsError at its making if the file is broken. One that breaks later leaves the keys as they were."""
+    """Raises SettingsError at its making if the file is broken, or named and not there. One that breaks later changes nothing."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = monotonic) -> None:
         self._settings = settings
@@ -46,7 +46,7 @@ class KeyRing:
         self._clock = clock
         self._looked = clock()
         self._stamp = _stamp(self._file)
-        self._take(keys_file.all_of(settings))
+        self._take(keys_file.in_force(settings))
         self.required = bool(self._holders)
         """Whether keys are asked for. Once they are it stays so: a file that vanishes opens nothing."""
 

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, which takes a head of any length and waits for it for ever, with a limit for both."""
+"""uvicorn's HTTP protocol, which takes a head of any length and waits for it for ever, with a limit for both, and for what it sends."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.slow_readers import SlowReader
+from api.socket_protocol import BoundedSocketProtocol
 from settings.limits import Limits
 
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-LEAST_READ = 48 << 10
-"""Bytes; of a stream no more than some 64 kB wait before its maker does."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -21,68 +21,79 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._head = 0
-        self._reading: asyncio.TimerHandle | None = None
+        self._reader = SlowReader(transport, self.limits.send_timeout)
+        self._in_message = False
+        self._beside = 0
+        """Bytes that came and are of no body: a head, and after it trailers and what chunks say beside their size."""
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._waiting.cancel()
-        if self._reading is not None:
-            self._reading.cancel()
+        self._reader.done()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head += len(data)
+        self._beside += len(data)
         super().data_received(data)
         # In one piece with its head a body may come, which has limits of its own.
-        if self._in_head and self._head > self.limits.max_header_bytes:
+        if (self._in_head or self._in_message) and self._beside > self.limits.max_header_bytes:
             self._give_up(_TOO_LARGE)
 
     def pause_writing(self) -> None:
         """More waits to be sent than should: whoever made it waits, and holds what it holds."""
         super().pause_writing()
-        self._await_reading()
+        self._reader.wait()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._reading is not None:
-            self._reading.cancel()
+        self._reader.done()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if not self._in_head:  # the next request of a connection that is kept
-            self._head = 0
+            self._beside = 0
             self._await_head()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Trailers, which come in a body and when its request has been let in, are left alone."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._in_message = False, True
         self._waiting.cancel()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._beside = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_message = False
+        self._waiting.cancel()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._in_message and self.cycle.response_complete:  # nobody waits any more for the rest of its body, or gives up on it
+            self._waiting = asyncio.get_running_loop().call_later(self.limits.body_timeout, self.transport.abort)
 
     def _await_head(self) -> None:
         self._in_head = True
         self._waiting = asyncio.get_running_loop().call_later(self.limits.header_timeout, self._give_up, _TOO_SLOW)
 
-    def _await_reading(self) -> None:
-        """Until so much was read that there is room again."""
-        self._unread = self.transport.get_write_buffer_size()
-        self._reading = asyncio.get_running_loop().call_later(self.limits.send_timeout, self._cut_unless_read)
-
-    def _cut_unless_read(self) -> None:
-        if self._unread - self.transport.get_write_buffer_size() < LEAST_READ:
-            self.transport.abort()
-        else:
-            self._await_reading()
-
     def _give_up(self, answer: bytes) -> None:
-        self._in_head = False
-        if not self.transport.is_closing():
+        answered = self._in_message and self.cycle.response_started
+        self._in_head = self._in_message = False
+        if answered:
+            self.transport.abort()
+        elif not self.transport.is_closing():
             self.transport.write(answer)
             self.transport.close()
 
 
 def install(limits: Limits) -> None:
-    """From now on uvicorn's own choice, which BentoML leaves it, is this protocol."""
-    BoundedProtocol.limits = limits
-    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedProtocol.__name__}"
+    """From now on uvicorn's own choice, which BentoML leaves it, are these protocols."""
+    for kind, protocol in ((uvicorn.config.HTTP_PROTOCOLS, BoundedProtocol), (uvicorn.config.WS_PROTOCOLS, BoundedSocketProtocol)):
+        protocol.limits = limits
+        kind["auto"] = f"{protocol.__module__}:{protocol.__name__}"

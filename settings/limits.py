@@ -15,11 +15,11 @@ class Limits(Part):
     max_json_depth: int = Field(100, ge=4)
     """Most levels of objects and lists within each other in a body."""
     max_answers: int = Field(1024, ge=1)
-    """Most answers that one request to /v1/completions may ask for: its prompts, times `n`."""
+    """Most answers that one request for text may ask for: its prompts, times `n`."""
     header_timeout: float = Field(30, gt=0)
     """Seconds a connection has to send a request's head."""
     body_timeout: float = Field(60, gt=0)
-    """Seconds that may pass between two pieces of a request's body."""
+    """Seconds that may pass between two pieces of a request's body; of one that takes longer in all, 16 KiB a second must come."""
     send_timeout: float = Field(120, gt=0)
     """Seconds in which a client that is waited for has to read 48 kB; then its connection is cut."""
     token_timeout: float = Field(60, gt=0)

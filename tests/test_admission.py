@@ -13,6 +13,7 @@ import httpx
 import openai
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
 from settings import keys_file
@@ -20,6 +21,10 @@ from tests.servers import Server, serve
 
 SHORT = {"model": "mock-text", "messages": [{"role": "user", "content": "Hello."}], "max_tokens": 2}
 LONG = {**SHORT, "max_tokens": 100_000, "ignore_eos": True, "stream": True}
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 FREE, ONE, TWICE, LITTLE, LEAST = "fs-free", "fs-one", "fs-twice", "fs-little", "fs-least"
 KEYS = {
     "free": {"hash": keys_file.hashed(FREE)},
@@ -140,6 +145,11 @@ def test_a_stream_that_falls_silent_ends_with_an_error(server: Server) -> None:
     assert lines[-1] == "data: [DONE]"
 
 
+def test_a_text_of_bentoml_s_that_falls_silent_ends_with_an_error(server: Server) -> None:
+    answer = httpx.post(f"{server.url}/generate", json={"prompt": "hang"}, headers={"X-API-Key": FREE}, timeout=30)
+    assert json.loads(answer.text.split("event: error\ndata: ")[1])["error"]["code"] == "engine_timeout"
+
+
 def test_more_sockets_than_may_be_are_told_and_closed(server: Server) -> None:
     url, key = f"{server.url.replace('http', 'ws')}/ws", {"X-API-Key": FREE}
     with connect(url, additional_headers=key), connect(url, additional_headers=key), connect(url, additional_headers=key) as third:
@@ -148,6 +158,15 @@ def test_more_sockets_than_may_be_are_told_and_closed(server: Server) -> None:
             third.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1013
+
+
+def test_a_browser_hears_that_there_are_too_many_sockets(server: Server) -> None:
+    """It opens none that agrees to no subprotocol of those that it offers, and its key is one."""
+    url, key = f"{server.url.replace('http', 'ws')}/v1/realtime", {"X-API-Key": FREE}
+    offered: Any = ["realtime", f"openai-insecure-api-key.{FREE}"]
+    with connect(url, additional_headers=key), connect(url, additional_headers=key), connect(url, subprotocols=offered) as third:
+        assert third.subprotocol == "realtime"
+        assert json.loads(third.recv())["error"]["code"] == "overloaded"
 
 
 def test_a_client_that_does_not_read_is_let_go() -> None:
@@ -161,6 +180,17 @@ def test_a_client_that_does_not_read_is_let_go() -> None:
         assert reader.recv(64).startswith(b"HTTP/1.1 200")
         server.until('fireside_requests_total{outcome="cancelled",route="/v1/chat/completions"}', 1)
         server.until('fireside_running{engine="text"}', 0)
+
+
+def test_a_socket_whose_client_does_not_read_is_let_go() -> None:
+    with serve("mock", FIRESIDE_LIMITS__SEND_TIMEOUT="0.5") as server, socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect(("127.0.0.1", httpx.URL(server.url).port or 0))
+        raw.sendall(HANDSHAKE)
+        assert raw.recv(64).startswith(b"HTTP/1.1 101")
+        raw.sendall(Frame(Opcode.TEXT, b"He put another log on the fire. " * 120).serialize(mask=True))
+        server.until('fireside_requests_total{outcome="cancelled",route="/ws"}', 1, 30)  # and not for want of a pong, after 40 s
+        server.until('fireside_running{engine="speech"}', 0)
 
 
 def test_a_socket_on_which_nothing_happens_is_closed() -> None:

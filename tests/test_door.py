@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from api.body import check_depth
 from api.keys import KeyRing, require
 from models.errors import Forbidden, InvalidInput, SettingsError
 from settings import Key, Settings, keys_file
+from settings.access import Access
 
 ALICE, BOB, PROBE = "fs-alice", "fs-bob", "fs-probe"
 
@@ -212,6 +214,38 @@ async def test_a_body_that_is_too_large_is_refused(tmp_path: Path, sent: Any) ->
     assert "limits.max_body_bytes" in message
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
+@pytest.mark.anyio
+async def test_no_method_brings_a_body_that_is_too_large(tmp_path: Path, method: str) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 700
+
+    ask = asking(tmp_path, limits={"max_body_bytes": 1024})
+    assert told(await ask("/v1/chat/completions", method, content=pieces()))[0] == 413
+
+
+@pytest.mark.anyio
+async def test_a_body_that_comes_too_slowly_is_not_waited_for(tmp_path: Path) -> None:
+    async def dripping() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.01)
+
+    ask = asking(tmp_path, limits={"body_timeout": 0.1})
+    status, code, message = told(await ask("/generate", "POST", content=dripping()))
+    assert (status, code) == (408, "request_timeout")
+    assert "16384 bytes a second" in message
+
+
+@pytest.mark.anyio
+async def test_json_in_another_encoding_is_refused(ask: Ask) -> None:
+    body = '{"x": "\u2201", "a": [1]}'.encode("utf-16-le")
+    status, _, message = told(await ask("/v1/chat/completions", "POST", content=body, headers={"X-API-Key": ALICE}))
+    assert status == 400
+    assert "expected JSON in UTF-8" in message
+
+
 @pytest.mark.anyio
 async def test_a_body_that_stops_coming_is_not_waited_for(tmp_path: Path) -> None:
     async def stalling() -> AsyncIterator[bytes]:
@@ -252,6 +286,15 @@ def test_depth_is_counted_outside_of_texts(body: bytes, fits: bool) -> None:
             check_depth(body, 100)
 
 
+def test_to_count_the_depth_takes_no_memory() -> None:
+    body = b'{"a": "' + b"x\\n" * 1_000_000 + b'", "b": [' + b"[]," * 101 + b"1]}"
+    tracemalloc.start()
+    check_depth(body, 100)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < len(body)
+
+
 class Clock:
     now = 0.0
 
@@ -277,6 +320,11 @@ def test_keys_are_rotated_while_it_runs(tmp_path: Path) -> None:
     assert found.name == "bob"
     with pytest.raises(Forbidden, match="'bob' does not open text: it opens speech"):
         require(found, "text")
+
+
+def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"keys_file is .*/mine\.yaml, which is not there"):
+        KeyRing(Settings(home=tmp_path, access=Access(keys_file=str(tmp_path / "mine.yaml"))))
 
 
 def test_a_file_that_breaks_or_vanishes_opens_nothing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import openai
 import pytest
 import websockets
 from typer.testing import CliRunner
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from cli import app
@@ -39,8 +40,9 @@ def key(home: Path) -> str:
 
 @pytest.fixture(scope="module")
 def server(home: Path, key: str) -> Iterator[Server]:
-    limits = {"FIRESIDE_LIMITS__MAX_HEADER_BYTES": "4096", "FIRESIDE_LIMITS__HEADER_TIMEOUT": "0.5"}
-    with serve("mock", FIRESIDE_HOME=str(home), FIRESIDE_LISTENING__ENGINE="mock", **limits) as running:
+    limits = {"MAX_HEADER_BYTES": "4096", "HEADER_TIMEOUT": "0.5", "BODY_TIMEOUT": "0.5"}
+    given = {f"FIRESIDE_LIMITS__{name}": value for name, value in limits.items()}
+    with serve("mock", FIRESIDE_HOME=str(home), FIRESIDE_LISTENING__ENGINE="mock", **given) as running:
         yield running
 
 
@@ -120,6 +122,24 @@ def test_keys_change_while_it_runs(server: Server, home: Path) -> None:
     until(lambda: status(second) == 401)
 
 
+def test_a_key_that_is_removed_ends_its_sockets(server: Server, home: Path) -> None:
+    key = command(home, "add", "carl", "--scopes", "speech")
+    until(lambda: httpx.get(f"{server.url}/v1/models", headers={"X-API-Key": key}).status_code == 200)
+    with connect(sockets(server, "/ws"), additional_headers={"X-API-Key": key}) as talk:
+        talk.send("Hello.")
+        assert isinstance(talk.recv(), bytes)
+        command(home, "remove", "carl")
+        until(lambda: httpx.get(f"{server.url}/v1/models", headers={"X-API-Key": key}).status_code == 401)
+        talk.send("And more.")
+        with pytest.raises(ConnectionClosed) as closed:
+            while isinstance(told := talk.recv(), bytes):
+                pass
+            assert json.loads(told)["error"]["code"] == "invalid_api_key"
+            talk.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
 def until(true: Any) -> None:
     """A change is to hold within a second; a slow machine has ten."""
     import time
@@ -160,6 +180,32 @@ def test_a_head_without_end_is_cut_off(server: Server, head: bytes) -> None:
 def test_a_head_that_does_not_come_is_not_waited_for(server: Server) -> None:
     assert raw(server, b"GET /livez HT").startswith(b"HTTP/1.1 408 ")
     assert raw(server, b"").startswith(b"HTTP/1.1 408 ")
+
+
+def test_trailers_without_end_are_cut_off(server: Server, key: str) -> None:
+    head = f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    try:
+        answer = raw(server, head.encode() + b"2\r\n{}\r\n0\r\n" + b"X-A: a\r\n" * 60_000)
+    except ConnectionError:
+        return  # it was closed while there was more to come
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_trailer_is_no_header(server: Server, key: str) -> None:
+    """It comes when its request has been let in already, or not."""
+    head = b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert raw(server, head + b"2\r\n{}\r\n0\r\nX-API-Key: " + key.encode() + b"\r\n\r\n").startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/web/nothing"])
+def test_nobody_s_body_is_not_waited_for(server: Server, path: str) -> None:
+    answer = b""
+    with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0), timeout=10) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n".encode())
+        with suppress(ConnectionError):
+            while piece := connection.recv(65536):
+                answer += piece
+    assert answer.startswith((b"HTTP/1.1 405 ", b"HTTP/1.1 404 ", b"HTTP/1.1 200 "))
 
 
 def test_a_connection_that_is_kept_has_the_time_for_each_head_anew(server: Server) -> None:
