@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 from api import errors, metrics
 from api.accounts import entering
 from api.runtime import Runtime
+from api.socket_protocol import RESTART, server_ends
 from api.streaming import GONE, Cancelled, Disconnected, cancel
 from models.errors import FiresideError, NotReady, Overloaded
 
@@ -112,13 +113,14 @@ class Session(ABC, Generic[J]):
     async def _serve(self) -> None:
         tasks = [asyncio.create_task(work) for work in (self._read(), self._speak_all(), self._send_all())]
         *makers, sending = tasks
+        leaving = asyncio.create_task(self._leave())
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if any(task.exception() for task in done):
                 await cancel(*makers)
                 await self._all_sent(sending)
         finally:
-            await cancel(*tasks)
+            await cancel(*tasks, leaving)
             for _ in range(self._waiting.qsize()):
                 metrics.refused(self.route, Disconnected(), "utterance")
         for task in done:
@@ -131,6 +133,13 @@ class Session(ABC, Generic[J]):
             await asyncio.wait({sent, sending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancel(sent)
+
+    async def _leave(self) -> None:
+        """With the server, once all that was taken is finished."""
+        await server_ends(self.socket.scope)
+        await self._waiting.join()
+        self._farewell = (RESTART, "service_restart")
+        await self._outbox.put(())
 
     async def _read(self) -> None:
         await self._unless_refused(self.begin())

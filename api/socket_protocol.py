@@ -1,13 +1,26 @@
-"""uvicorn's WebSocket protocol, which waits for ever for a client that does not read, with a limit."""
+"""uvicorn's WebSocket protocol, which waits for ever for a client that does not read, with a limit; and with a word before the end."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from api.slow_readers import SlowReader
+from models.base import Scope
 from settings.limits import Limits
+
+RESTART = 1012
+"""What a socket is closed with whose server ends: come back, there will be another."""
+FAREWELL = 1.0
+"""Seconds that a client has for its own farewell then."""
+_ENDING = "fireside.ending"
+
+
+async def server_ends(scope: Scope) -> None:
+    """Returns once the server was told to end. The session of the socket finishes what it has begun then, and closes it with RESTART."""
+    await scope.get(_ENDING, asyncio.Event()).wait()
 
 
 class BoundedSocketProtocol(WebSocketsSansIOProtocol):
@@ -16,6 +29,7 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._reader = SlowReader(transport, self.limits.send_timeout)
+        self._ending = asyncio.Event()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._reader.done()
@@ -28,6 +42,19 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._reader.done()
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope[_ENDING] = self._ending  # type: ignore[literal-required]  # a scope has room for more
+
+    def shutdown(self) -> None:
+        """uvicorn's would close it at once, whatever is on its way."""
+        if self.handshake_complete and not self.close_sent:
+            self.close_timeout = FAREWELL
+            self._ending.set()
+        else:
+            super().shutdown()
 
     def handle_ping(self) -> None:
         """Who pings and does not read gets no more answers than fit: they would wait without end."""

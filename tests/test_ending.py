@@ -14,13 +14,14 @@ import httpx
 import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from tests.servers import FIRESIDE, Server, serve
 
 SECOND = {"FIRESIDE_SERVER__DRAIN_TIMEOUT": "1"}
 SLOW = {"FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND": "5", "FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR": "1"}
 CHAT = {"model": "gpt-4o-mini", "stream": True, "messages": [{"role": "user", "content": "go on"}]}
+BEGUN = "He put another log on the fire, and then he moved the kettle over the flame."
 LONG = "A sentence that goes on for a while. " * 60
 
 
@@ -96,16 +97,56 @@ def test_new_clients_are_refused_while_others_finish() -> None:
         assert ended(server)
 
 
+def test_a_socket_speaks_to_the_end_what_it_has_begun() -> None:
+    """A text that comes then is refused, and one on which nothing happens is closed at once."""
+    paced = {"FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR": "0.5"}
+    with serve("mock", **paced) as server, connect(url := server.url.replace("http", "ws") + "/ws") as ws, connect(url) as idle:
+        whole = httpx.post(f"{server.url}/v1/audio/speech", json={"model": "tts-1", "input": BEGUN, "response_format": "pcm"}).content
+        ws.send(BEGUN)
+        heard = [ws.recv(10)]
+        terminate(server)
+        assert farewell(idle) == 1012
+        ws.send("And this?")
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                heard.append(ws.recv(20))
+        assert len(b"".join(piece for piece in heard if isinstance(piece, bytes))) == len(whole)
+        assert [json.loads(told)["error"]["code"] for told in heard if isinstance(told, str)] == ["not_ready"]
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
+        assert ended(server)
+
+
+def test_a_conversation_answers_to_the_end_what_it_was_asked() -> None:
+    with serve("mock", **SLOW) as server, connect(server.url.replace("http", "ws") + "/v1/realtime") as ws:
+        said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
+        ws.send(json.dumps({"type": "session.update", "session": {"type": "realtime", "max_output_tokens": 8}}))
+        ws.send(json.dumps({"type": "conversation.item.create", "item": said}))
+        ws.send(json.dumps({"type": "response.create"}))
+        while json.loads(ws.recv(20))["type"] != "response.output_audio.delta":
+            pass
+        terminate(server)
+        while (event := json.loads(ws.recv(20)))["type"] != "response.done":
+            pass
+        assert event["response"]["status"] in {"completed", "incomplete"}
+        assert farewell(ws) == 1012
+        assert ended(server)
+
+
+def farewell(ws: ClientConnection) -> int:
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            ws.recv(20)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
+
+
 def test_a_socket_is_told_to_come_back() -> None:
     with serve("mock", **SECOND, **SLOW) as server, connect(server.url.replace("http", "ws") + "/ws") as ws:
         ws.send(LONG)
         ws.recv(10)
         terminate(server)
-        with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                ws.recv(20)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1012
+        assert farewell(ws) == 1012
         assert ended(server)
 
 

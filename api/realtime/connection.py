@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from contextlib import suppress
 
 from starlette.websockets import WebSocket
 
@@ -13,6 +14,7 @@ from api.realtime.answer import ROUTE
 from api.realtime.faults import described
 from api.realtime.inbox import Inbox
 from api.realtime.outbox import Outbox
+from api.socket_protocol import RESTART, server_ends
 from api.streaming import GONE, cancel
 from models.errors import FiresideError
 
@@ -34,6 +36,10 @@ class Connection(ABC):
     @abstractmethod
     def can_cancel(self, event: events.ResponseCancel) -> bool:
         """There is a response that it means."""
+
+    @abstractmethod
+    async def finished(self) -> None:
+        """Nothing is in the making any more."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -74,13 +80,22 @@ class Connection(ABC):
 
     async def _serve(self) -> None:
         tasks = [asyncio.create_task(work) for work in (self._read(), self._work(), self.outbox.send())]
+        leaving = asyncio.create_task(self._leave())
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await cancel(*tasks)
+            await cancel(*tasks, leaving)
             await self.close()
         for task in done:
             task.result()
+
+    async def _leave(self) -> None:
+        """With the server, once what it was answering is answered."""
+        await server_ends(self.socket.scope)
+        await self.finished()
+        await self.outbox.sent()
+        with suppress(*GONE):
+            await self.socket.close(RESTART, "service_restart")
 
     async def _read(self) -> None:
         while (frame := await self.socket.receive())["type"] != "websocket.disconnect":

@@ -104,6 +104,10 @@ class RealtimeSession(Connection):
         self.configuration = self._offer.beginning(self.socket.query_params.get("model"))
         self.outbox.say("session.created", session=self._described())
 
+    async def finished(self) -> None:
+        while self._answers:
+            await asyncio.wait({answer.task for answer in self._answers.values()})
+
     async def close(self) -> None:
         if self._alarm:
             self._alarm.cancel()
