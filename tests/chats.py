@@ -43,6 +43,15 @@ class Terminal:
         self.type(line + "\n")
         self.until(line.rsplit("\n", 1)[-1])
 
+    def ask(self, line: str, answer: str) -> None:
+        """Until it is answered: a Ctrl-C that comes just before the prompt takes back what is typed there, see `interrupt`."""
+        for _ in range(10):
+            self.send(line)
+            with suppress(AssertionError):
+                self.until(answer, 5)
+                return
+        raise AssertionError(f"{line!r} was never answered by {answer!r}:\n{self.seen}")
+
     def until(self, text: str, seconds: float = 30) -> str:
         """What stood before `text`; both are then behind us."""
         deadline = time.monotonic() + seconds

@@ -194,8 +194,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(slow: Server, tmp_path: Pat
 def test_ctrl_c_pressed_twice_stops_no_more_than_once(slow: Server, tmp_path: Path) -> None:
     with terminal("--speak", "--server", slow.url, **player(tmp_path, "aplay", RECORDS)) as seen:
         for _ in range(3):
-            seen.send("Hello")
-            seen.until("word word word")
+            seen.ask("Hello", "word word word")
             for _ in range(3):
                 seen.process.send_signal(signal.SIGINT)
         seen.send("/help")

@@ -135,7 +135,7 @@ def test_an_engine_that_dies_is_told_and_comes_back_by_itself(page: Page) -> Non
         os.kill(speech_worker(server).pid, signal.SIGKILL)
         expect(page.locator("#notice")).to_contain_text("Speech")
         expect(page.locator("#engines [data-state=ready]")).to_have_count(2)
-        expect(page.locator("#engines [data-state=ready]")).to_have_count(3)
+        expect(page.locator("#engines [data-state=ready]")).to_have_count(3, timeout=30_000)
         expect(page.locator("#notice")).to_be_empty()
         page.get_by_role("button", name="Hear mock-low").click()
         expect(page.locator("#player")).to_have_attribute("data-state", "playing")
