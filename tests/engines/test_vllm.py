@@ -69,12 +69,13 @@ async def client(engine: VllmEngine) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def forgotten(engine: VllmEngine) -> Iterator[None]:
+def forgotten(engine: VllmEngine, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Nothing is kept of an engine that a test stops: each death of EngineCore would cost the service 40 MB, for the tokenizers alone."""
     tokenizer = type(engine._llm.renderer.tokenizer)
     kept = [weakref.ref(held) for held in (engine._llm, tokenizer.apply_chat_template)]
     del tokenizer
     yield
+    caplog.get_records("call").clear()  # pytest keeps what was logged, with its tracebacks
     gc.collect()
     assert [ref() for ref in kept] == [None, None]
 
