@@ -59,7 +59,7 @@ def in_time(receive: Receive, limits: Limits) -> Receive:
             async with asyncio.timeout(patience):
                 message = await receive()
         except TimeoutError:
-            raise TooSlow(_told_slow(patience, limits)) from None
+            raise TooSlow(_told_slow(size, patience, limits)) from None
         coming = message.get("more_body", False)
         size += len(message.get("body", b""))
         return message
@@ -67,8 +67,8 @@ def in_time(receive: Receive, limits: Limits) -> Receive:
     return timed
 
 
-def _told_slow(patience: float, limits: Limits) -> str:
-    if patience < limits.body_timeout:
+def _told_slow(size: int, patience: float, limits: Limits) -> str:
+    if size and patience < limits.body_timeout:
         return f"the body came at less than {LEAST_RATE} bytes a second: send it faster, or in parts."
     return f"no more of the body came for {limits.body_timeout:g} s (limits.body_timeout): send it again."
 

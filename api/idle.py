@@ -26,8 +26,11 @@ class Idle:
         self._seconds = seconds
         self._check = check
         self._sent = monotonic()
+        self._closed = False
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
+        if self._closed:
+            raise OSError("the socket was closed here")
         self._sent = monotonic()
         await self._send(message)
 
@@ -37,6 +40,7 @@ class Idle:
             if message["type"] == "websocket.receive":
                 self._check()
         except FiresideError as error:
+            self._closed = True
             with suppress(OSError, *GONE):
                 await errors.hang_up(error, self._send)
             return {"type": "websocket.disconnect", "code": errors.refusal(error).close}

@@ -22,7 +22,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._reader = SlowReader(transport, self.limits.send_timeout)
-        self._in_message = False
+        self._in_message = self._upgraded = False
         self._beside = 0
         """Bytes that came and are of no body: a head, and after it trailers and what chunks say beside their size."""
         self._await_head()
@@ -38,6 +38,17 @@ class BoundedProtocol(HttpToolsProtocol):
         # In one piece with its head a body may come, which has limits of its own.
         if (self._in_head or self._in_message) and self._beside > self.limits.max_header_bytes:
             self._give_up(_TOO_LARGE)
+        elif not (self._in_head or self._in_message or self._answering or self._upgraded):
+            self._keep()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Whoever asks for one behind a request that is being answered would take the connection from under it."""
+        if self._answering:
+            self.transport.abort()
+        else:
+            self._upgraded = True
+            self._reader.done()
+            super().handle_websocket_upgrade()
 
     def pause_writing(self) -> None:
         """More waits to be sent than should: whoever made it waits, and holds what it holds."""
@@ -78,14 +89,30 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_message and self.cycle.response_complete:  # nobody waits any more for the rest of its body, or gives up on it
             self._waiting = asyncio.get_running_loop().call_later(self.limits.body_timeout, self.transport.abort)
 
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _keep(self) -> None:
+        """What came was the end of a request that had its answer before, or nothing: uvicorn waits for more of it for ever."""
+        if self.timeout_keep_alive_task is None and self.cycle is not None and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
     def _await_head(self) -> None:
         self._in_head = True
-        self._waiting = asyncio.get_running_loop().call_later(self.limits.header_timeout, self._give_up, _TOO_SLOW)
+        self._waiting = asyncio.get_running_loop().call_later(self.limits.header_timeout, self._too_slow)
+
+    def _too_slow(self) -> None:
+        """Nothing is read while a request waits for the answer before it: the client is not to blame."""
+        if self.pipeline:
+            self._await_head()
+        else:
+            self._give_up(_TOO_SLOW)
 
     def _give_up(self, answer: bytes) -> None:
-        answered = self._in_message and self.cycle.response_started
+        amid = self._answering and (self._in_head or self.cycle.response_started)
         self._in_head = self._in_message = False
-        if answered:
+        if amid:
             self.transport.abort()
         elif not self.transport.is_closing():
             self.transport.write(answer)

@@ -22,7 +22,8 @@ class Recordings:
         self.seconds = 0.0
         """Of all that are in memory."""
         self._longest = max_seconds
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        """Reentrant: the end of one may be told by a garbage collection, at any moment."""
 
     async def decoded(self, file: IO[bytes]) -> NDArray[np.float32]:
         """Mono samples at LISTENING_RATE, which count until nobody has them any more. On a thread, which ends when this is cancelled.

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 from api import errors, metrics
 from api.accounts import entering
 from api.runtime import Runtime
-from api.socket_protocol import RESTART, server_ends
+from api.socket_protocol import FAREWELL, RESTART, server_ends
 from api.streaming import GONE, Cancelled, Disconnected, cancel
 from models.errors import FiresideError, NotReady, Overloaded
 
@@ -137,8 +137,10 @@ class Session(ABC, Generic[J]):
     async def _leave(self) -> None:
         """With the server, once all that was taken is finished."""
         await server_ends(self.socket.scope)
-        await self._waiting.join()
-        self._farewell = (RESTART, "service_restart")
+        with suppress(TimeoutError):  # a text that is being written may have no end
+            async with asyncio.timeout(self.runtime.settings.server.drain_timeout + FAREWELL):
+                await self._waiting.join()
+        self._farewell = self._farewell or (RESTART, "service_restart")
         await self._outbox.put(())
 
     async def _read(self) -> None:

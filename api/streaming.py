@@ -43,6 +43,7 @@ async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive) -> T:
         return task.result()
     finally:
         await cancel(task, gone)
+        del task, gone  # an error has this frame, and with the task this frame would have the error: nothing of either were ever free
 
 
 async def cancel(*tasks: asyncio.Future[Any]) -> None:

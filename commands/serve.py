@@ -90,7 +90,7 @@ def _make_absolute(settings: Settings) -> None:
     os.environ["FIRESIDE_TEXT__MODEL"] = _absolute(settings.text.model)
     os.environ["FIRESIDE_LISTENING__MODEL"] = _absolute(settings.listening.model)
     if settings.access.keys_file:
-        os.environ["FIRESIDE_ACCESS__KEYS_FILE"] = str(keys_file.path(settings).resolve())
+        os.environ["FIRESIDE_ACCESS__KEYS_FILE"] = str(keys_file.path(settings).absolute())  # links may change
     os.environ["FIRESIDE_SPEECH__MODELS"] = json.dumps([_absolute(model) for model in settings.speech.models])
 
 

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -179,6 +179,20 @@ def test_a_client_that_does_not_read_is_let_go() -> None:
         reader.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         assert reader.recv(64).startswith(b"HTTP/1.1 200")
         server.until('fireside_requests_total{outcome="cancelled",route="/v1/chat/completions"}', 1)
+        server.until('fireside_running{engine="text"}', 0)
+
+
+def test_no_socket_takes_a_connection_from_under_an_answer() -> None:
+    with serve("mock", FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND="20") as server:
+        with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0), timeout=30) as both:
+            body = json.dumps(LONG | {"max_tokens": 1000}).encode()
+            head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            both.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            assert both.recv(64).startswith(b"HTTP/1.1 200")
+            both.sendall(HANDSHAKE)
+            with suppress(ConnectionError):
+                while both.recv(65536):
+                    pass
         server.until('fireside_running{engine="text"}', 0)
 
 

@@ -207,7 +207,8 @@ def test_serve_hands_over_to_bentoml_offline_with_its_choices(home: Path, tmp_pa
     (tmp_path / "voices" / "ann").mkdir(parents=True)
     models = ["voices/ann", "voices/bob", "joe", "tts_models/en/vctk/vits"]
     mine = profile(tmp_path, text={"engine": "none"}, speech={"models": models}, home="./weights", access={"keys_file": "keys.yaml"})
-    (tmp_path / "keys.yaml").write_text(f"ann: {{hash: '{keys_file.hashed('fs-ann')}'}}")
+    (tmp_path / "today.yaml").write_text(f"ann: {{hash: '{keys_file.hashed('fs-ann')}'}}")
+    (tmp_path / "keys.yaml").symlink_to("today.yaml")  # as a mounted secret is, which leads elsewhere tomorrow
     result = CliRunner().invoke(app, ["serve", "-p", "mine.yaml", "--host", "0.0.0.0", "--port", "4321"])
     assert result.exit_code == 0, result.output
     ((python, *command),) = handed

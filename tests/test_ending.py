@@ -99,7 +99,7 @@ def test_new_clients_are_refused_while_others_finish() -> None:
 
 def test_a_socket_speaks_to_the_end_what_it_has_begun() -> None:
     """A text that comes then is refused, and one on which nothing happens is closed at once."""
-    paced = {"FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR": "0.5"}
+    paced = {"FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR": "1"}
     with serve("mock", **paced) as server, connect(url := server.url.replace("http", "ws") + "/ws") as ws, connect(url) as idle:
         whole = httpx.post(f"{server.url}/v1/audio/speech", json={"model": "tts-1", "input": BEGUN, "response_format": "pcm"}).content
         ws.send(BEGUN)
@@ -114,6 +114,16 @@ def test_a_socket_speaks_to_the_end_what_it_has_begun() -> None:
         assert [json.loads(told)["error"]["code"] for told in heard if isinstance(told, str)] == ["not_ready"]
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
+        assert ended(server)
+
+
+def test_a_text_that_has_no_end_holds_up_nobody() -> None:
+    with serve("mock", **SECOND) as server, connect(server.url.replace("http", "ws") + "/v1/audio/speech/stream") as ws:
+        ws.send(json.dumps({"type": "text", "text": BEGUN + " And"}))
+        while isinstance(ws.recv(10), str):
+            pass
+        terminate(server)
+        assert farewell(ws) == 1012
         assert ended(server)
 
 
