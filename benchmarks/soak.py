@@ -5,7 +5,7 @@ conversations. One in ten leaves in the middle, one in twenty sends what is wron
 engines' processes gets SIGKILL, each in its turn. What an answer must be is known from the same request before: text word for word (of a
 language model also as it comes in batches of 2 to 4, where two tokens may be equally likely), audio sample for sample. Every request that
 was not cut must be that, or be refused in words that say come back later; the server's count of requests must be the clients'. Then all is
-quiet, and memory, file descriptors, threads and tasks must be what they were: after a minute of the same, and a first death of each worker.
+quiet, and memory, file descriptors, threads and tasks must be what they were after a first death of each worker, and a minute of the same.
 
 On the mock profile the text engine has no process of its own, and is not killed.
 """
@@ -107,8 +107,8 @@ async def _all(
     clients, pause = options.clients or CLIENTS[profile], THINKING[profile]
     say("asking for everything once")
     site = await Site.explored(server.port, recipes.text_model(settings), mock=profile == "mock")
-    await traffic(site, Soak(options.warm_up), clients, pause)
     await _each_once(server, victims)
+    await traffic(site, Soak(options.warm_up), clients, pause)
     before = await Level.of(server)
     soak = Soak(options.minutes)
     killer = asyncio.create_task(_kill_all(server, soak, victims, options.kill_every * 60))
