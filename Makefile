@@ -43,7 +43,7 @@ install-engines: ## only install what test-engines needs
 # --timeout: whoever comes first waits for the load of all engines, from a cold disk perhaps.
 test-engines: install-engines ## the same contracts on real vLLM and real Coqui, on CPU
 	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 -n 2 --dist loadfile $(filter-out $(ALONE),$(wildcard tests/engines/test_*.py)) $(ARGS)
-	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 $(ALONE) $(ARGS)
+	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 --durations 15 $(ALONE) $(ARGS)
 
 test-examples: ## the examples of pipecat, LiveKit and openai-agents, in an environment of their own
 	@$(ENVIRONMENT) test mock dev
