@@ -123,7 +123,7 @@ def report(profile: str, drains: list[Drain], limit: float) -> Report:
     columns = ("end", "exit s", "code", "processes left", "completed before", "in flight", "how they ended", "on their way", "came after")
     table = Table("Ends", columns)
     table.rows = [_row(number, drain) for number, drain in enumerate(drains, 1)]
-    found = Report(f"drain_{profile}", f"SIGTERM under load, {len(drains)} times", __doc__ or "", [table])
+    found = Report("drain", f"SIGTERM under load, {len(drains)} times", __doc__ or "", [table], profile=profile)
     lost, let_in = ([one for drain in drains for one in part(drain)] for part in (Drain.lost, Drain.let_in))
     inside = sum(len(drain.before()) for drain in drains)
     seconds = Figure.of(drain.exited - drain.signalled for drain in drains)

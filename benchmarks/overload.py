@@ -202,7 +202,7 @@ def report(profile: str, steps: Mapping[int, Taken], limit: float, flood: Taken,
     table.rows.append((f"{rate:.0f} requests/s", *_row(flood, limit)))
     health = Table("Health meanwhile", ("path", "asked", "p50 ms", "p99 ms", "most ms"))
     health.rows = [(path, len(took), *(quantile(took, share) * 1000 for share in (0.5, 0.99, 1))) for path, took in probes.items()]
-    found = Report(f"overload_{profile}", f"{TIMES} times what the server can do", __doc__ or "", [table, health])
+    found = Report("overload", f"{TIMES} times what the server can do", __doc__ or "", [table, health], profile=profile)
     share = flood.goodput(limit) / max(taken.goodput(limit) for taken in steps.values())
     refusals = quantile(flood.refused, 0.99) * 1000 if flood.refused else float("inf")
     found.targets = [

@@ -45,14 +45,17 @@ class Report:
     """What could not be measured, and why."""
     machine: dict[str, str] = field(default_factory=machine.describe)
     command: str = ""
+    profile: str = ""
+    """Where each profile has results of its own."""
     date: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
 
     def write(self, folder: Path = FOLDER) -> Path:
         """Write both files and return the readable one."""
         self.command = self.command or machine.command(f"benchmarks.{self.name}", sys.argv[1:])
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{self.name}.json").write_bytes(orjson.dumps(self, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        page = folder / f"{self.name}.md"
+        stem = f"{self.name}_{self.profile}" if self.profile else self.name
+        (folder / f"{stem}.json").write_bytes(orjson.dumps(self, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        page = folder / f"{stem}.md"
         page.write_text(markdown(self), encoding="utf-8")
         return page
 

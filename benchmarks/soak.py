@@ -5,7 +5,8 @@ conversations. One in ten leaves in the middle, one in twenty sends what is wron
 engines' processes gets SIGKILL, each in its turn. What an answer must be is known from the same request before: text word for word (of a
 language model also as it comes in batches of 2 to 4, where two tokens may be equally likely), audio sample for sample. Every request that
 was not cut must be that, or be refused in words that say come back later; the server's count of requests must be the clients'. Then all is
-quiet, and memory, file descriptors, threads and tasks must be what they were after a first death of each worker, and a minute of the same.
+quiet, and memory, file descriptors, threads and tasks must be what they were after a first death of each worker, and some minutes of the
+same; but for the KV cache that vLLM's worker holds without a GPU, which fills up to its size.
 
 On the mock profile the text engine has no process of its own, and is not killed.
 """
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 import uvloop
@@ -28,7 +30,7 @@ import uvloop
 import settings as configuration
 from benchmarks import recipes
 from benchmarks.endings import PROMPTS, Ended, Site, counts, manner, unclear
-from benchmarks.faults import LEAK, MARKS, memory_of, quiet, when
+from benchmarks.faults import CACHE, LEAK, MARKS, memory_of, quiet, when
 from benchmarks.processes import Server, ServerFailed, running, say
 from benchmarks.results import Report, Table, Target
 from benchmarks.stats import quantile
@@ -72,6 +74,8 @@ class Soak:
     began: float = 0.0
     ends: list[Ended] = field(default_factory=list)
     killed: Counter[str] = field(default_factory=Counter)
+    held: list[tuple[float, dict[str, int]]] = field(default_factory=list)
+    """Bytes of memory each minute, amid the traffic."""
 
     def between(self, begin: float, end: float) -> list[Ended]:
         """In minutes since its beginning, by when they began."""
@@ -93,7 +97,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--profile", default="mock", help="what to serve (default mock)")
     parser.add_argument("--minutes", type=float, default=30, help="of traffic (default 30)")
-    parser.add_argument("--warm-up", type=float, default=1, help="minutes of traffic before, that do not count (default 1)")
+    parser.add_argument("--warm-up", type=float, default=3, help="minutes of traffic before, that do not count (default 3)")
     parser.add_argument("--kill-every", type=float, default=2, help="minutes between two kills (default 2)")
     parser.add_argument("--window", type=float, default=5, help="first and last minutes that are compared (default 5)")
     parser.add_argument("--clients", type=int, help="at once (default 16 on mocks, 4 on the cpu profile)")
@@ -108,21 +112,21 @@ async def _all(
     say("asking for everything once")
     site = await Site.explored(server.port, recipes.text_model(settings), mock=profile == "mock")
     await _each_once(server, victims)
-    await traffic(site, Soak(options.warm_up), clients, pause)
+    await traffic(server, site, Soak(options.warm_up), clients, pause)
     before = await Level.of(server)
     soak = Soak(options.minutes)
     killer = asyncio.create_task(_kill_all(server, soak, victims, options.kill_every * 60))
-    await traffic(site, soak, clients, pause)
+    await traffic(server, site, soak, clients, pause)
     killer.cancel()
     await asyncio.gather(killer, return_exceptions=True)
     await _until_ready(server)
     return soak, before, await Level.of(server)
 
 
-async def traffic(site: Site, soak: Soak, clients: int, pause: float) -> None:
+async def traffic(server: Server, site: Site, soak: Soak, clients: int, pause: float) -> None:
     soak.began = perf_counter()
     say(f"{soak.minutes:g} minutes of traffic")
-    watch = asyncio.create_task(_tell(soak))
+    watch = asyncio.create_task(_tell(server, soak))
     await asyncio.gather(*(_client(site, soak, number, pause) for number in range(clients)))
     watch.cancel()
 
@@ -138,9 +142,10 @@ async def _client(site: Site, soak: Soak, number: int, pause: float) -> None:
         await asyncio.sleep(PAUSE if one.outcome in {"refused", "told"} else random.expovariate(1 / pause))
 
 
-async def _tell(soak: Soak) -> None:
+async def _tell(server: Server, soak: Soak) -> None:
     while True:
         await asyncio.sleep(60)
+        soak.held.append(((perf_counter() - soak.began) / 60, await asyncio.to_thread(memory_of, server)))
         say(f"minute {(perf_counter() - soak.began) / 60:.0f}: {len(soak.ends)} requests, {sum(map(unclear, _uncut(soak.ends)))} unclear")
 
 
@@ -188,8 +193,9 @@ def _uncut(ends: Iterable[Ended]) -> list[Ended]:
 
 
 def report(profile: str, soak: Soak, before: Level, after: Level, window: float) -> Report:
-    found = Report(f"soak_{profile}", f"{soak.minutes:g} minutes of mixed traffic, {soak.killed.total()} workers killed", __doc__ or "")
-    found.tables = [_ended(soak), _books(soak, before, after), _levels(soak, before, after), _speeds(soak, window)]
+    title = f"{soak.minutes:g} minutes of mixed traffic, {soak.killed.total()} workers killed"
+    found = Report("soak", title, __doc__ or "", profile=profile)
+    found.tables = [_ended(soak), _books(soak, before, after), _levels(soak, before, after), _speeds(soak, window), _growth(soak, window)]
     wrong = Counter(f"{one.kind.name}: {one.outcome} {one.code}" for one in _uncut(soak.ends) if unclear(one))
     bad = [row for row in found.tables[1].rows if row[-1] != "yes"]
     slower = [row for row in found.tables[3].rows if isinstance(row[-1], float) and row[-1] > STABLE]
@@ -203,7 +209,7 @@ def report(profile: str, soak: Soak, before: Level, after: Level, window: float)
         Target("file descriptors", f"<= {before.fds} + 8", str(after.fds), after.fds <= before.fds + 8),
         Target("threads", f"<= {before.threads} + 8", str(after.threads), after.threads <= before.threads + 8),
         Target("asyncio tasks", f"<= {before.tasks} + 4", str(after.tasks), after.tasks <= before.tasks + 4),
-        *(_kept(name, soak, before, after) for name in before.memory),
+        *(_kept(name, soak, before, after) for name in before.memory if name != CACHE),
         Target(f"p99 of the last {window:g} minutes / the first", f"<= {STABLE}", _worst(found.tables[3]), not slower),
     ]
     return found
@@ -249,11 +255,28 @@ def _kept(name: str, soak: Soak, before: Level, after: Level) -> Target:
     return Target(f"memory of {name}", f"<= {LEAK} KiB a request", f"{leak:.2f}", leak <= LEAK)
 
 
+def _growth(soak: Soak, window: float) -> Table:
+    """The median of each part in each window: a leak rises through all of them."""
+    starts = _starts(soak, window)
+    table = Table("MiB held amid the traffic", ("of", *_spans(starts, window)))
+    for name in dict.fromkeys(name for _, parts in soak.held for name in parts):
+        sizes = [[parts[name] / 2**20 for minute, parts in soak.held if name in parts and at <= minute < at + window] for at in starts]
+        table.rows.append((name, *(f"{median(some):.1f}" if some else "" for some in sizes)))
+    return table
+
+
+def _starts(soak: Soak, window: float) -> list[float]:
+    return [window * number for number in range(max(int(soak.minutes / window), 2) - 1)] + [soak.minutes - window]
+
+
+def _spans(starts: list[float], window: float) -> list[str]:
+    return [f"{start:g}-{start + window:g} min" for start in starts]
+
+
 def _speeds(soak: Soak, window: float) -> Table:
     """Of what was answered rightly. Each kind's first piece is its first token or its first audio."""
-    starts = [window * number for number in range(max(int(soak.minutes / window), 2) - 1)] + [soak.minutes - window]
-    spans = [f"{start:g}-{start + window:g} min" for start in starts]
-    columns = ("kind", "what", "requests", *spans, "median: last / first", "p99: last / first")
+    starts = _starts(soak, window)
+    columns = ("kind", "what", "requests", *_spans(starts, window), "median: last / first", "p99: last / first")
     table = Table(f"p99 in ms, by {window:g} minutes", columns)
     parts = [soak.between(start, start + window) for start in starts]
     looks: tuple[tuple[str, Callable[[Ended], float]], ...] = (("first piece", lambda one: one.wait), ("whole", lambda one: one.total))
