@@ -8,7 +8,7 @@ from typing import Any
 import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.slow_readers import SlowReader
+from api.slow_readers import PatientWriter
 from api.socket_protocol import BoundedSocketProtocol
 from settings.limits import Limits
 
@@ -16,12 +16,9 @@ _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    limits = Limits()
-
+class BoundedProtocol(PatientWriter, HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._reader = SlowReader(transport, self.limits.send_timeout)
         self._in_message = self._upgraded = False
         self._beside = 0
         """Bytes that came and are of no body: a head, and after it trailers and what chunks say beside their size."""
@@ -29,7 +26,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._waiting.cancel()
-        self._reader.done()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -49,15 +45,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._upgraded = True
             self._reader.done()
             super().handle_websocket_upgrade()
-
-    def pause_writing(self) -> None:
-        """More waits to be sent than should: whoever made it waits, and holds what it holds."""
-        super().pause_writing()
-        self._reader.wait()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._reader.done()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

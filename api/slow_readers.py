@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from settings.limits import Limits
+
 LEAST_READ = 48 << 10
 """Bytes; of a stream no more than some 64 kB wait before its maker does."""
 
@@ -32,3 +34,27 @@ class SlowReader:
             self._transport.abort()
         else:
             self.wait()
+
+
+class PatientWriter(asyncio.Protocol):
+    """Mixed into uvicorn's protocols, which wait for ever for a client that does not read: a limit for that."""
+
+    limits = Limits()
+    _reader: SlowReader
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._reader = SlowReader(transport, self.limits.send_timeout)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._reader.done()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """More waits to be sent than should: whoever made it waits, and holds what it holds."""
+        super().pause_writing()
+        self._reader.wait()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._reader.done()

@@ -7,9 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from api.slow_readers import SlowReader
+from api.slow_readers import PatientWriter
 from models.base import Scope
-from settings.limits import Limits
 
 RESTART = 1012
 """What a socket is closed with whose server ends: come back, there will be another."""
@@ -23,25 +22,10 @@ async def server_ends(scope: Scope) -> None:
     await scope.get(_ENDING, asyncio.Event()).wait()
 
 
-class BoundedSocketProtocol(WebSocketsSansIOProtocol):
-    limits = Limits()
-
+class BoundedSocketProtocol(PatientWriter, WebSocketsSansIOProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._reader = SlowReader(transport, self.limits.send_timeout)
         self._ending = asyncio.Event()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._reader.done()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._reader.wait()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._reader.done()
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
