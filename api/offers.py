@@ -23,14 +23,15 @@ class OfferReader:
         return bool(self._parser.should_upgrade()) and self._parser.get_method() != b"CONNECT"
 
     def feed_data(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade as offer:
-            if not self._protocol._declines:
-                raise
-            head = self._without_offer()
-            self._parser = self._new()
-            self.feed_data(head + data[offer.args[0] :])
+        while data:
+            try:
+                self._parser.feed_data(data)
+                return
+            except HttpParserUpgrade as offer:
+                if not self._protocol._declines:
+                    raise
+                data = self._without_offer() + data[offer.args[0] :]
+                self._parser = self._new()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._parser, name)

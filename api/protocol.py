@@ -22,8 +22,7 @@ MOST_WAITING = 100
 class BoundedProtocol(PatientWriter, HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._offers = OfferReader(self)
-        self.parser = self._offers  # type: ignore[assignment]  # it does what uvicorn asks of one
+        self.parser: Any = OfferReader(self)
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -98,7 +97,7 @@ class BoundedProtocol(PatientWriter, HttpToolsProtocol):
     @property
     def _declines(self) -> bool:
         """Another protocol is offered: this head is read again, without the offer."""
-        return self._offers.another and not self._should_upgrade()
+        return bool(self.parser.another) and not self._should_upgrade()
 
     @property
     def _answering(self) -> bool:
