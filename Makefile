@@ -14,8 +14,11 @@ WEIGHTS := $(if $(filter cpu,$(STACK)),weights)
 ENGINE_TESTS := cpu dev whisper weights
 # Test files at a time: most of them wait for servers of their own. TESTERS=0 for one process.
 TESTERS ?= 3
-# These need all of the machine: a language model, or a server's times. Of the other engine tests two files run at a time.
-ALONE := $(patsubst %,tests/engines/test_%.py,chat_audio import_gguf listening offline openai_contract page realtime say service vllm vllm_failures word_times)
+ENGINE_TEST = $(patsubst %,tests/engines/test_%.py,$(1))
+# These need all of the machine: they speak and hear in real time.
+ALONE := $(call ENGINE_TEST,chat_audio listening openai_contract page realtime say service)
+# Of the other engine tests some files run at a time, and begin with the longest: to load vLLM keeps one core busy, and no more.
+LONGEST := $(call ENGINE_TEST,vllm_failures vllm offline)
 APT_PACKAGES := python3-venv python3-dev gcc g++
 ENVIRONMENT := scripts/environment.sh
 
@@ -42,7 +45,8 @@ install-engines: ## only install what test-engines needs
 
 # --timeout: whoever comes first waits for the load of all engines, from a cold disk perhaps.
 test-engines: install-engines ## the same contracts on real vLLM and real Coqui, on CPU
-	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 -n 2 --dist loadfile $(filter-out $(ALONE),$(wildcard tests/engines/test_*.py)) $(ARGS)
+	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 -n $(TESTERS) --dist loadfile --no-loadscope-reorder --durations 15 \
+		$(LONGEST) $(filter-out $(ALONE) $(LONGEST),$(wildcard tests/engines/test_*.py)) $(ARGS)
 	@.venv/cpu/bin/python -m pytest -m engines --timeout 420 --durations 15 $(ALONE) $(ARGS)
 
 test-examples: ## the examples of pipecat, LiveKit and openai-agents, in an environment of their own

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
 from api.streaming import Disconnected
 from models.base import Receive, Scope
-from models.errors import InvalidInput, TooLarge, TooSlow
+from models.errors import InvalidInput, Overloaded, TooLarge, TooSlow
 from settings.limits import Limits
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
@@ -20,11 +21,44 @@ _INNERMOST = re.compile(rb"\[\]|\{\}")
 MOST_BRACKETS = 1_000_000
 LEAST_RATE = 16 << 10
 """Bytes a second that must come of a body on average, once limits.body_timeout has passed: a phone far from its mast sends more."""
+AT_ONCE = 8
+"""How many of the largest bodies may be in memory."""
+FREE = 256 << 10
 _Message = MutableMapping[str, Any]
+Take = Callable[[int], None]
 
 
-async def whole(scope: Scope, receive: Receive, limits: Limits) -> Receive:
-    """Take all of the body, and return what gives it on, in one piece. Raises TooLarge, TooSlow, InvalidInput, and Disconnected."""
+class Room:
+    """Memory for the bodies of all requests. Of each the first FREE bytes find room always, lest a few large ones keep out all others."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._most = AT_ONCE * limits.max_body_bytes
+        self.taken = 0
+
+    @contextmanager
+    def share(self) -> Iterator[Take]:
+        """For one body, until its request is over: gets how large it is so far. Raises Overloaded."""
+        mine = 0
+
+        def take(size: int) -> None:
+            nonlocal mine
+            more = max(0, size - FREE) - mine
+            if more > 0 and self.taken + more > self._most:
+                raise Overloaded(f"the bodies of other requests take {self.taken} bytes, about as many as may be: try again later.")
+            self.taken += more
+            mine += more
+
+        try:
+            yield take
+        finally:
+            self.taken -= mine
+
+
+async def whole(scope: Scope, receive: Receive, limits: Limits, take: Take) -> Receive:
+    """Take all of the body, and return what gives it on, in one piece.
+
+    Raises TooLarge, TooSlow, InvalidInput, Disconnected, and what `take` raises.
+    """
     announced = _length(scope)
     if announced == 0:
         return receive
@@ -38,6 +72,7 @@ async def whole(scope: Scope, receive: Receive, limits: Limits) -> Receive:
         parts.append(part := message.get("body", b""))
         size += len(part)
         _check(size, limits)
+        take(size)
         more = message.get("more_body", False)
     body = parts[0] if len(parts) == 1 else b"".join(parts)
     if b"\0" in body:
@@ -59,18 +94,15 @@ def in_time(receive: Receive, limits: Limits) -> Receive:
             async with asyncio.timeout(patience):
                 message = await receive()
         except TimeoutError:
-            raise TooSlow(_told_slow(size, patience, limits)) from None
+            raise TooSlow(
+                f"{size} bytes of the body came, and none for the last {patience:.3g} s: something must come every"
+                f" {limits.body_timeout:g} s (limits.body_timeout), and after that {LEAST_RATE} bytes a second. Send it again, faster."
+            ) from None
         coming = message.get("more_body", False)
         size += len(message.get("body", b""))
         return message
 
     return timed
-
-
-def _told_slow(size: int, patience: float, limits: Limits) -> str:
-    if size and patience < limits.body_timeout:
-        return f"the body came at less than {LEAST_RATE} bytes a second: send it faster, or in parts."
-    return f"no more of the body came for {limits.body_timeout:g} s (limits.body_timeout): send it again."
 
 
 def check_depth(body: bytes, most: int) -> None:

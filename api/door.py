@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from api import accounts, body, entries, errors, metrics, scopes
+from api.body import Room, Take
 from api.callers import check_host, check_machine, check_origin
 from api.idle import Idle
 from api.keys import ANYBODY, HOLDER, Holder, KeyRing, require
@@ -49,6 +50,7 @@ class Door:
         self.keys = keys
         self.accounts = books
         self.sockets = 0
+        self.room = Room(settings.limits)
         self.access: Access = settings.access
         self.limits = settings.limits
         log.info("%s", _who(keys, self.access))
@@ -61,9 +63,9 @@ class Door:
             try:
                 scope = self._let_in(scope)
                 if scope["type"] == "http":
-                    receive = await self._bounded(scope, receive)
                     if scopes.works(scope["path"]):
                         held.enter_context(self.accounts.entering(scope[HOLDER]))
+                    receive = await self._bounded(scope, receive, held.enter_context(self.room.share()))
                 else:
                     held.enter_context(self._open_socket())
                     watched = Idle(receive, _agreeing(scope, send), self.limits.idle_timeout, scope[STANDING])
@@ -87,13 +89,13 @@ class Door:
         finally:
             self.sockets -= 1
 
-    async def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+    async def _bounded(self, scope: Scope, receive: Receive, take: Take) -> Receive:
         """Recordings are taken in by their own route, as they come; and of what is open to everybody nothing is taken in."""
         if scopes.is_open(scope["path"]):
             return receive
         if scope["path"] in scopes.UPLOADS:
             return body.in_time(receive, self.limits)
-        return await body.whole(scope, receive, self.limits)
+        return await body.whole(scope, receive, self.limits, take)
 
     def _let_in(self, scope: Scope) -> Scope:
         path = scope["path"]

@@ -143,7 +143,10 @@ def _close_listeners(handler: Handler) -> None:
     """uvicorn's handler is a method of its Server. Closing what it listens on is not enough: BentoML's supervisor holds the same socket,
     and the kernel would take connections for it that nobody answers. Shut down, the socket refuses them, in all who hold it."""
     for server in getattr(getattr(handler, "__self__", None), "servers", ()):
-        shared = [socket.socket(fileno=os.dup(listener.fileno())) for listener in server.sockets]
+        shared = []
+        for listener in server.sockets:
+            with contextlib.suppress(OSError):  # no descriptor is left: who comes is not refused then, and waits in vain
+                shared.append(socket.socket(fileno=os.dup(listener.fileno())))
         server.close()
         for listener in shared:
             with listener, contextlib.suppress(OSError):  # another worker was quicker

@@ -45,6 +45,8 @@ class KeyRing:
         self._file = keys_file.path(settings)
         self._clock = clock
         self._looked = clock()
+        self._told = ""
+        """Why it could not be read, as far as that was said."""
         self._stamp = _stamp(self._file)
         self._take(keys_file.in_force(settings))
         self.required = bool(self._holders)
@@ -64,18 +66,22 @@ class KeyRing:
         if (now := self._clock()) - self._looked < LOOK:
             return
         self._looked = now
-        if (stamp := _stamp(self._file)) != self._stamp:
+        if (stamp := _stamp(self._file)) != self._stamp and self._reload():
             self._stamp = stamp
-            self._reload()
 
-    def _reload(self) -> None:
+    def _reload(self) -> bool:
+        """Whether it could be read: what cannot may be readable at the next look, though the file has not changed."""
         try:
             self._take(keys_file.all_of(self._settings))
         except SettingsError as error:
-            log.error("the API keys stay as they were: %s", error)
-            return
+            if str(error) != self._told:
+                log.error("the API keys stay as they were: %s", error)
+            self._told = str(error)
+            return False
+        self._told = ""
         self.required = self.required or bool(self._holders)
         log.info("API keys read again: %s", ", ".join(holder.name for holder in self._holders) or "none")
+        return True
 
     def _take(self, keys: dict[str, Key]) -> None:
         self._holders = [Holder(name, key) for name, key in keys.items()]

@@ -8,20 +8,24 @@ from typing import Any
 import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.slow_readers import SlowReader
+from api.offers import OfferReader
+from api.slow_readers import PatientWriter
 from api.socket_protocol import BoundedSocketProtocol
 from settings.limits import Limits
 
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+MOST_WAITING = 100
+"""Requests of one connection, behind the one that is being answered."""
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    limits = Limits()
+class BoundedProtocol(PatientWriter, HttpToolsProtocol):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.parser: Any = OfferReader(self)
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._reader = SlowReader(transport, self.limits.send_timeout)
         self._in_message = self._upgraded = False
         self._beside = 0
         """Bytes that came and are of no body: a head, and after it trailers and what chunks say beside their size."""
@@ -29,7 +33,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._waiting.cancel()
-        self._reader.done()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -42,22 +45,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._keep()
 
     def handle_websocket_upgrade(self) -> None:
-        """Whoever asks for one behind a request that is being answered would take the connection from under it."""
-        if self._answering:
+        """Whoever asks for one behind an answer that is being made, or read, would take the connection from under it."""
+        if self._answering or self.flow.write_paused:
             self.transport.abort()
         else:
             self._upgraded = True
-            self._reader.done()
+            self._reader.end()
             super().handle_websocket_upgrade()
-
-    def pause_writing(self) -> None:
-        """More waits to be sent than should: whoever made it waits, and holds what it holds."""
-        super().pause_writing()
-        self._reader.wait()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._reader.done()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -71,15 +65,22 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._declines:
+            return
         self._in_head, self._in_message = False, True
         self._waiting.cancel()
         super().on_headers_complete()
+        if len(self.pipeline) > MOST_WAITING:  # each answer would let in hundreds more
+            self.transport.abort()
+            raise ValueError("too many requests wait for the answer to the one before")
 
     def on_body(self, body: bytes) -> None:
         self._beside = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._declines:
+            return
         self._in_message = False
         self._waiting.cancel()
         super().on_message_complete()
@@ -88,6 +89,15 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._in_message and self.cycle.response_complete:  # nobody waits any more for the rest of its body, or gives up on it
             self._waiting = asyncio.get_running_loop().call_later(self.limits.body_timeout, self.transport.abort)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._reader.hurry()
+
+    @property
+    def _declines(self) -> bool:
+        """Another protocol is offered: this head is read again, without the offer."""
+        return bool(self.parser.another) and not self._should_upgrade()
 
     @property
     def _answering(self) -> bool:

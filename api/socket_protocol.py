@@ -7,9 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from api.slow_readers import SlowReader
+from api.slow_readers import PatientWriter
 from models.base import Scope
-from settings.limits import Limits
 
 RESTART = 1012
 """What a socket is closed with whose server ends: come back, there will be another."""
@@ -23,25 +22,29 @@ async def server_ends(scope: Scope) -> None:
     await scope.get(_ENDING, asyncio.Event()).wait()
 
 
-class BoundedSocketProtocol(WebSocketsSansIOProtocol):
-    limits = Limits()
+_UNREADABLE = b"expected a GET without a body, and at most 128 headers of 8192 bytes.\n"
+_BAD_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%b" % (
+    len(_UNREADABLE),
+    _UNREADABLE,
+)
+
+
+class BoundedSocketProtocol(PatientWriter, WebSocketsSansIOProtocol):
+    def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing is compressed: of sound nothing would be won, and a few kB that came could be gigabytes here."""
+        config.ws_per_message_deflate = False
+        super().__init__(config, *args, **kwargs)
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._reader = SlowReader(transport, self.limits.send_timeout)
         self._ending = asyncio.Event()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._reader.done()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._reader.wait()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._reader.done()
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.transport.is_closing():  # uvicorn would not answer, and wait for ever
+            self.close_sent = True
+            self.transport.write(_BAD_HANDSHAKE)
+            self.transport.close()
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
@@ -50,11 +53,14 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
 
     def shutdown(self) -> None:
         """uvicorn's would close it at once, whatever is on its way."""
-        if self.handshake_complete and not self.close_sent:
+        closing = self.transport.is_closing()
+        if self.handshake_complete and not self.close_sent and not closing:
             self.close_timeout = FAREWELL
             self._ending.set()
-        else:
+            return
+        if not closing:
             super().shutdown()
+        self._reader.hurry()
 
     def handle_ping(self) -> None:
         """Who pings and does not read gets no more answers than fit: they would wait without end."""

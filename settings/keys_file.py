@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -71,10 +72,17 @@ def in_force(settings: Settings) -> dict[str, Key]:
 
 
 def write(file: Path, keys: dict[str, Key]) -> None:
-    """In one step, and for its owner's eyes alone: a server that reads it meanwhile gets the old or the new one whole."""
+    """In one step: a server that reads it meanwhile gets the old or the new one whole. A new file is for its owner's eyes alone; one that
+    was there stays whose it was, and as readable, for a server that runs as somebody else. Links to it stay links."""
+    file = file.resolve()
     content = {name: key.model_dump(mode="json", exclude_defaults=True) for name, key in sorted(keys.items())}
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         yaml.safe_dump(content, out, sort_keys=False)
+    with suppress(FileNotFoundError):
+        before = file.stat()
+        Path(temporary).chmod(before.st_mode & 0o777)
+        with suppress(PermissionError):  # root alone can
+            os.chown(temporary, before.st_uid, before.st_gid)
     Path(temporary).replace(file)

@@ -23,6 +23,7 @@ ASKED: dict[str, Any] = {"model": "gpt-4o-mini", "messages": HELLO, "modalities"
 STREAMED = {**ASKED, "audio": {"voice": "alloy", "format": "pcm16"}, "stream": True}
 WHOLE = {**ASKED, "audio": {"voice": "alloy", "format": "wav"}}
 TOOL = {"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {"zone": {"type": "string"}}}}}
+CANCELLED = 'fireside_requests_total{outcome="cancelled",route="/v1/chat/completions"}'
 RUNNING = ('fireside_running{engine="text"}', 'fireside_running{engine="speech"}', 'fireside_waiting{engine="speech"}')
 
 
@@ -133,12 +134,13 @@ def test_a_whole_wav_says_how_long_it_is(talker: Server) -> None:
         assert file.getnframes() == (len(data) - 44) // 2 > 24000
 
 
-@pytest.mark.parametrize("format", ["wav", "mp3", "pcm16"])
-def test_what_cannot_be_read_aloud_is_silent(format: str) -> None:
-    with serve("mock", FIRESIDE_TEXT__MOCK__REPLIES=json.dumps(["\N{FIRE}"])) as server:
-        audio = post(server, **{**WHOLE, "audio": {"format": format}}).json()["choices"][0]["message"]["audio"]
-        assert audio["transcript"] == "\N{FIRE}"
-        assert len(audio["data"]) < 1000
+def test_what_cannot_be_read_aloud_is_silent() -> None:
+    formats = ("wav", "mp3", "pcm16")
+    with serve("mock", FIRESIDE_TEXT__MOCK__REPLIES=json.dumps(["\N{FIRE}"] * len(formats))) as server:
+        for name in formats:
+            audio = post(server, **{**WHOLE, "audio": {"format": name}}).json()["choices"][0]["message"]["audio"]
+            assert audio["transcript"] == "\N{FIRE}"
+            assert len(audio["data"]) < 1000, name
 
 
 def test_an_earlier_answer_is_named_by_its_id(talker: Server) -> None:
@@ -217,49 +219,61 @@ def test_a_speech_engine_that_dies_is_told_in_mid_answer() -> None:
         server.until(RUNNING[0], 0)
 
 
-@pytest.mark.parametrize("stream", [True, False])
-def test_speech_that_fails_is_an_error_and_leaves_both_engines_idle(stream: bool) -> None:
+@pytest.fixture(scope="module")
+def failing() -> Iterator[Server]:
+    """Its speech fails in the second sentence."""
     fault = {"FIRESIDE_SPEECH__MOCK__FAULT__KIND": "mid_stream", "FIRESIDE_SPEECH__MOCK__FAULT__MATCH": "Sit"}
-    with serve("mock", FIRESIDE_TEXT__MOCK__REPLIES=json.dumps([REPLY + " And on." * 500]), **fault) as server:
-        answer = post(server, **(STREAMED if stream else WHOLE))
-        if stream:
-            assert answer.text.endswith("data: [DONE]\n\n")
-            error = json.loads(answer.text.split("\n\n")[-3].removeprefix("data: "))["error"]
-        else:
-            assert answer.status_code == 500
-            error = answer.json()["error"]
-        assert error["code"] == "engine_failed"
-        assert "sentence 2 of the text could not be spoken" in error["message"]
-        for name in RUNNING:
-            server.until(name, 0)
-        assert server.metric('fireside_requests_total{outcome="engine_failed",route="/v1/chat/completions"}') == 1
+    with serve("mock", FIRESIDE_TEXT__MOCK__REPLIES=json.dumps([REPLY + " And on." * 500] * 2), **fault) as running:
+        yield running
 
 
-def test_text_does_not_wait_for_speech_and_a_client_that_leaves_frees_both() -> None:
-    fault = {"FIRESIDE_SPEECH__MOCK__FAULT__KIND": "hang"}
-    reply = {"FIRESIDE_TEXT__MOCK__REPLIES": json.dumps(["Word. " * 400]), "FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND": "100"}
-    with serve("mock", **fault, **reply) as server:
-        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=STREAMED, timeout=30) as answer:
-            lines = answer.iter_lines()
-            transcripts = 0
-            while transcripts < 100:  # the first sentence is never finished
-                transcripts += '"transcript"' in next(lines)
-            assert server.metric(RUNNING[0]) == 1
-            assert server.metric(RUNNING[1]) >= 1
-        for name in RUNNING:
-            server.until(name, 0)
-        assert server.metric('fireside_requests_total{outcome="cancelled",route="/v1/chat/completions"}') == 1
+@pytest.mark.parametrize("stream", [True, False])
+def test_speech_that_fails_is_an_error_and_leaves_both_engines_idle(failing: Server, stream: bool) -> None:
+    count = 'fireside_requests_total{outcome="engine_failed",route="/v1/chat/completions"}'
+    before = failing.metric(count)
+    answer = post(failing, **(STREAMED if stream else WHOLE))
+    if stream:
+        assert answer.text.endswith("data: [DONE]\n\n")
+        error = json.loads(answer.text.split("\n\n")[-3].removeprefix("data: "))["error"]
+    else:
+        assert answer.status_code == 500
+        error = answer.json()["error"]
+    assert error["code"] == "engine_failed"
+    assert "sentence 2 of the text could not be spoken" in error["message"]
+    for name in RUNNING:
+        failing.until(name, 0)
+    assert failing.metric(count) == before + 1
 
 
-def test_a_client_that_does_not_wait_for_the_whole_frees_both() -> None:
-    fault = {"FIRESIDE_SPEECH__MOCK__FAULT__KIND": "hang"}
-    reply = {"FIRESIDE_TEXT__MOCK__REPLIES": json.dumps(["Word. " * 400]), "FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND": "100"}
-    with serve("mock", **fault, **reply) as server:
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{server.url}/v1/chat/completions", json=WHOLE, timeout=1)
-        for name in RUNNING:
-            server.until(name, 0)
-        server.until('fireside_requests_total{outcome="cancelled",route="/v1/chat/completions"}', 1)
+@pytest.fixture(scope="module")
+def stuck() -> Iterator[Server]:
+    """Its speech begins, and comes to no end."""
+    reply = {"FIRESIDE_TEXT__MOCK__REPLIES": json.dumps(["Word. " * 400] * 2), "FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND": "100"}
+    with serve("mock", FIRESIDE_SPEECH__MOCK__FAULT__KIND="hang", **reply) as running:
+        yield running
+
+
+def test_text_does_not_wait_for_speech_and_a_client_that_leaves_frees_both(stuck: Server) -> None:
+    before = stuck.metric(CANCELLED)
+    with httpx.stream("POST", f"{stuck.url}/v1/chat/completions", json=STREAMED, timeout=30) as answer:
+        lines = answer.iter_lines()
+        transcripts = 0
+        while transcripts < 100:  # the first sentence is never finished
+            transcripts += '"transcript"' in next(lines)
+        assert stuck.metric(RUNNING[0]) == 1
+        assert stuck.metric(RUNNING[1]) >= 1
+    for name in RUNNING:
+        stuck.until(name, 0)
+    assert stuck.metric(CANCELLED) == before + 1
+
+
+def test_a_client_that_does_not_wait_for_the_whole_frees_both(stuck: Server) -> None:
+    before = stuck.metric(CANCELLED)
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{stuck.url}/v1/chat/completions", json=WHOLE, timeout=1)
+    stuck.until(CANCELLED, before + 1)
+    for name in RUNNING:
+        stuck.until(name, 0)
 
 
 def test_an_answer_too_long_to_be_held_is_refused_unless_it_is_streamed(talker: Server) -> None:

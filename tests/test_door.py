@@ -12,17 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from api import keys as keyring
+from api import body
 from api.app import in_front
 from api.body import check_depth
-from api.keys import KeyRing, require
-from models.errors import Forbidden, InvalidInput, SettingsError
-from settings import Key, Settings, keys_file
-from settings.access import Access
+from models.errors import InvalidInput
+from settings import Settings, keys_file
 
 ALICE, BOB, PROBE = "fs-alice", "fs-bob", "fs-probe"
 
-NONE = "sha256:" + "0" * 64
 Ask = Callable[..., Awaitable[httpx.Response]]
 SCOPES = {ALICE: ["text", "speech", "listening"], BOB: ["speech"], PROBE: ["admin"]}
 KEYS = {name: {"hash": keys_file.hashed(key), "scopes": SCOPES[key]} for name, key in (("alice", ALICE), ("bob", BOB), ("probe", PROBE))}
@@ -247,13 +244,64 @@ async def test_json_in_another_encoding_is_refused(ask: Ask) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_body_that_stops_coming_is_not_waited_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("came", [b"x", b""])
+async def test_a_body_that_stops_coming_is_not_waited_for(tmp_path: Path, came: bytes) -> None:
     async def stalling() -> AsyncIterator[bytes]:
-        yield b"x"
+        if came:
+            yield came
         await asyncio.Event().wait()
 
     ask = asking(tmp_path, limits={"body_timeout": 0.05})
-    assert told(await ask("/generate", "POST", content=stalling()))[:2] == (408, "request_timeout")
+    status, code, message = told(await ask("/generate", "POST", content=stalling()))
+    assert (status, code) == (408, "request_timeout")
+    assert message.startswith(f"{len(came)} bytes of the body came, and none for the last 0.0")
+    assert "every 0.05 s (limits.body_timeout)" in message
+
+
+@pytest.mark.anyio
+async def test_a_key_s_limits_hold_before_its_bodies_are_taken_in(tmp_path: Path) -> None:
+    """Else one that may run one request at a time could have any number in memory."""
+    keys = {"alice": {**KEYS["alice"], "concurrency": 1}}
+    ask = asking(tmp_path, access={"keys": keys})
+    coming, over = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"{"
+        coming.set()
+        await over.wait()
+        yield b"}"
+
+    first = asyncio.create_task(ask("/generate", "POST", content=slowly(), headers={"X-API-Key": ALICE}))
+    await coming.wait()
+    refused = await ask("/generate", "POST", content=b"{}", headers={"X-API-Key": ALICE})
+    assert told(refused)[:2] == (429, "rate_limit_exceeded")
+    over.set()
+    assert (await first).status_code == 200
+    assert (await ask("/generate", "POST", content=b"{}", headers={"X-API-Key": ALICE})).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_large_bodies_have_room_for_so_many_and_small_ones_always(tmp_path: Path) -> None:
+    size = 2 * body.FREE
+    ask = asking(tmp_path, limits={"max_body_bytes": size})
+    most = size * body.AT_ONCE // body.FREE  # what is free of each does not count
+    coming, over = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b" " * size
+        coming.release()
+        await over.wait()
+
+    large = [asyncio.create_task(ask("/generate", "POST", content=slowly())) for _ in range(most)]
+    for _ in large:
+        await coming.acquire()
+    status, code, message = told(await ask("/generate", "POST", content=b" " * size))
+    assert (status, code) == (503, "overloaded")
+    assert f"take {size * body.AT_ONCE} bytes" in message
+    assert (await ask("/generate", "POST", content=b"{}")).status_code == 200
+    over.set()
+    assert {answer.status_code for answer in await asyncio.gather(*large)} == {200}
+    assert (await ask("/generate", "POST", content=b" " * size)).status_code == 200
 
 
 @pytest.mark.anyio
@@ -293,72 +341,3 @@ def test_to_count_the_depth_takes_no_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < len(body)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        self.now += keyring.LOOK
-        return self.now
-
-
-def ring(home: Path) -> KeyRing:
-    return KeyRing(Settings(home=home), clock=Clock())
-
-
-def test_keys_are_rotated_while_it_runs(tmp_path: Path) -> None:
-    file = tmp_path / "keys.yaml"
-    keys_file.write(file, {"alice": Key(hash=keys_file.hashed(ALICE))})
-    keys = ring(tmp_path)
-    assert keys.required
-    keys_file.write(file, {"bob": Key(hash=keys_file.hashed(BOB), scopes=("speech",))})
-    keys.refresh()
-    assert keys.holder(ALICE) is None
-    found = keys.holder(BOB)
-    assert found is not None
-    assert found.name == "bob"
-    with pytest.raises(Forbidden, match="'bob' does not open text: it opens speech"):
-        require(found, "text")
-
-
-def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"keys_file is .*/mine\.yaml, which is not there"):
-        KeyRing(Settings(home=tmp_path, access=Access(keys_file=str(tmp_path / "mine.yaml"))))
-
-
-def test_a_file_that_breaks_or_vanishes_opens_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "keys.yaml"
-    keys_file.write(file, {"alice": Key(hash=keys_file.hashed(ALICE))})
-    keys = ring(tmp_path)
-    file.write_text("alice: [")
-    keys.refresh()
-    assert keys.holder(ALICE)
-    file.unlink()
-    keys.refresh()
-    assert keys.holder(ALICE) is None
-    assert keys.required
-
-
-def test_a_first_key_closes_an_open_server(tmp_path: Path) -> None:
-    keys = ring(tmp_path)
-    assert not keys.required
-    keys_file.write(tmp_path / "keys.yaml", {"alice": Key(hash=keys_file.hashed(ALICE))})
-    keys.refresh()
-    assert keys.required
-
-
-@pytest.mark.parametrize(
-    "content",
-    ["alice: {hash: hunter2}", "alice: {}", "[1]", f"../x: {{hash: '{NONE}'}}", f"a: {{hash: '{NONE}', scopes: [all]}}"],
-)
-def test_a_broken_file_is_told_at_the_start(tmp_path: Path, content: str) -> None:
-    (tmp_path / "keys.yaml").write_text(content)
-    with pytest.raises(SettingsError, match=r"keys\.yaml|no name"):
-        ring(tmp_path)
-
-
-def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
-    keys_file.write(tmp_path / "keys.yaml", {"alice": Key(hash=keys_file.hashed(ALICE))})
-    assert (tmp_path / "keys.yaml").stat().st_mode & 0o777 == 0o600
-    assert ALICE not in (tmp_path / "keys.yaml").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from api.ending import on_end
 from tests.servers import FIRESIDE, Server, serve
 
 SECOND = {"FIRESIDE_SERVER__DRAIN_TIMEOUT": "1"}
@@ -222,6 +224,36 @@ def test_nothing_outlives_what_was_killed() -> None:
             assert "error" not in "".join(text), "who was in flight gets the rest"
         _, alive = psutil.wait_procs(children, timeout=20)
         assert alive == []
+
+
+def test_a_signal_reaches_uvicorn_where_no_descriptor_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Uvicorn:
+        def __init__(self, listener: socket.socket) -> None:
+            self.servers = (self,)
+            self.sockets = (listener,)
+            self.told: list[str] = []
+
+        def close(self) -> None:
+            self.told.append("close")
+
+        def handle_exit(self, number: int, frame: object) -> None:
+            self.told.append(signal.Signals(number).name)
+
+    def none_left(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(os, "dup", none_left)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        uvicorn = Uvicorn(listener)
+        signal.signal(signal.SIGTERM, uvicorn.handle_exit)
+        undo = on_end(lambda: uvicorn.told.append("begin"))
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            undo()
+            signal.signal(signal.SIGTERM, before)
+    assert uvicorn.told == ["begin", "close", "SIGTERM"]
 
 
 def test_a_second_signal_changes_nothing_for_who_is_in_flight() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -42,7 +43,8 @@ def key(home: Path) -> str:
 def server(home: Path, key: str) -> Iterator[Server]:
     limits = {"MAX_HEADER_BYTES": "4096", "HEADER_TIMEOUT": "0.5", "BODY_TIMEOUT": "2"}
     given = {f"FIRESIDE_LIMITS__{name}": value for name, value in limits.items()}
-    with serve("mock", FIRESIDE_HOME=str(home), FIRESIDE_LISTENING__ENGINE="mock", **given) as running:
+    given |= {"FIRESIDE_LISTENING__ENGINE": "mock", "FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND": "60"}
+    with serve("mock", FIRESIDE_HOME=str(home), **given) as running:
         yield running
 
 
@@ -179,6 +181,16 @@ def test_a_head_without_end_is_cut_off(server: Server, head: bytes) -> None:
 def test_a_head_that_does_not_come_is_not_waited_for(server: Server) -> None:
     assert raw(server, b"GET /livez HT").startswith(b"HTTP/1.1 408 ")
     assert raw(server, b"").startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_request_behind_another_does_not_end_it_by_what_comes_after(server: Server, key: str) -> None:
+    """Nothing more is read while it waits: the next head is not late, until there is nothing left to wait for."""
+    body = json.dumps({"model": "mock-text", "messages": [{"role": "user", "content": "Tell me a story."}], "max_tokens": 100})
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n"
+    began = time.monotonic()
+    answers = raw(server, f"{head}Content-Length: {len(body)}\r\n\r\n{body}GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HT".encode())
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answers) == [b"200", b"200", b"408"]
+    assert time.monotonic() - began > 1, "the first was to take longer than a head may"
 
 
 def test_trailers_without_end_are_cut_off(server: Server, key: str) -> None:

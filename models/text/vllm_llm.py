@@ -1,4 +1,5 @@
-"""AsyncLLM without two ways in which one bad request harms the others, which tells what a request took and counts its steps (vLLM 0.32.0).
+"""AsyncLLM (vLLM 0.32.0) without two ways in which one bad request harms the others, which tells what a request took, counts its steps,
+and tells its death as one, in a stream too.
 
 Importing this file imports vLLM (seconds): do it in a thread, after the environment is set.
 """
@@ -6,12 +7,16 @@ Importing this file imports vLLM (seconds): do it in a thread, after the environ
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from vllm import SamplingParams
-from vllm.exceptions import VLLMValidationError
+from vllm.exceptions import GracefulHTTPError, VLLMValidationError
 from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.engine.exceptions import EngineDeadError
 
 from models import work
 from models.work import Work
@@ -30,18 +35,35 @@ class Outputs(asyncio.Queue[Any]):
         super().put_nowait(item)
 
 
+class Dead(EngineDeadError, GracefulHTTPError):  # type: ignore[misc]  # vLLM is not seen by the type checker
+    """vLLM's, which its app tells in a stream that has begun as an error of its own (500): here as one after which to come again (503)."""
+
+    def __init__(self) -> None:
+        GracefulHTTPError.__init__(self, "the engine has died: send this again once it is back", HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except EngineDeadError as error:
+        raise Dead from error
+
+
 class CarefulLLM(AsyncLLM):  # type: ignore[misc]  # vLLM is not seen by the type checker
     """Made on a thread without an event loop: nobody reads from EngineCore yet."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.outputs = self.engine_core.outputs_queue = Outputs()
+        self.output_processor.propagate_error = partial(_propagate, self.output_processor.propagate_error)
 
     async def add_request(self, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
         """Refuses numbers that EngineCore cannot hold: VLLMValidationError, which both our routes and vLLM's tell as a 400."""
         if isinstance(params, SamplingParams):
             _check_widths(params)
-        added = await super().add_request(request_id, prompt, params, *args, **kwargs)
+        with _told():
+            added = await super().add_request(request_id, prompt, params, *args, **kwargs)
         for state in self._states(added.request_id):
             work.current().later(partial(_tell, state))
         return added
@@ -59,6 +81,11 @@ class CarefulLLM(AsyncLLM):  # type: ignore[misc]  # vLLM is not seen by the typ
         except BaseException:
             self.output_processor.abort_requests([request.request_id], internal=True)
             raise
+
+
+def _propagate(vllms: Any, error: Exception) -> None:
+    """To all requests."""
+    vllms(Dead() if isinstance(error, EngineDeadError) else error)
 
 
 def _tell(state: Any, told: Work) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client import REGISTRY
+from vllm.v1.engine.exceptions import EngineDeadError
 
 import settings
 from models.base import Load, Sampling, TextChunk, TextRequest
@@ -272,6 +273,26 @@ async def test_an_engine_that_hangs_is_found_told_and_started_again(engine: Vllm
         await ask(engine, prompt="a")
     await engine.start()
     assert "Paris" in said(await ask(engine, messages=QUESTION, sampling=Sampling(temperature=0, max_tokens=12)))
+
+
+async def test_a_death_that_vllm_finds_first_is_told_as_one(engine: VllmEngine, client: httpx.AsyncClient) -> None:
+    """Two look for it, and either may be the first to tell the requests."""
+    stream = engine.generate(TextRequest("held", prompt="Count:", sampling=ENDLESS))
+    await anext(stream)
+    body = {"model": NAME, "prompt": "Count:", "max_tokens": 1500}
+    sse, whole = (asyncio.create_task(client.post("/v1/completions", json=body | {"stream": streamed})) for streamed in (True, False))
+    while engine.load() != Load(running=3):
+        await anext(stream)
+    names = list(engine._llm.output_processor.request_states)
+    engine._llm.output_processor.propagate_error(EngineDeadError())
+    with pytest.raises(EngineDied):
+        [chunk async for chunk in stream]
+    error = json.loads((await sse).text.strip().split("\n\n")[-2].removeprefix("data: "))["error"]
+    assert (error["code"], error["message"]) == (503, "the engine has died: send this again once it is back")
+    with pytest.raises(EngineDied):
+        await whole
+    await engine._llm.abort(names, internal=True)  # it lives
+    assert engine.load() == Load()
 
 
 async def test_an_abort_that_nobody_asked_for_is_an_error(engine: VllmEngine) -> None:
