@@ -36,7 +36,7 @@ class Outputs(asyncio.Queue[Any]):
 
 
 class Dead(EngineDeadError, GracefulHTTPError):  # type: ignore[misc]  # vLLM is not seen by the type checker
-    """vLLM's, which its app tells in a stream that has begun as an error of its own (500): here as one after which to come again (503)."""
+    """vLLM's, which its app tells as an error of its own (500): here as one after which to come again (503)."""
 
     def __init__(self) -> None:
         GracefulHTTPError.__init__(self, "the engine has died: send this again once it is back", HTTPStatus.SERVICE_UNAVAILABLE)

@@ -26,11 +26,9 @@ from vllm.entrypoints.launchers.launcher import validate_api_server_args
 from vllm.reasoning import ReasoningParserManager
 from vllm.tool_parsers import ToolParserManager
 from vllm.utils.argparse_utils import FlexibleArgumentParser
-from vllm.v1.engine.exceptions import EngineDeadError
 
 from models.base import Receive, Scope, Send
-from models.errors import EngineDied, SettingsError
-from models.text.vllm_request import translated
+from models.errors import SettingsError
 
 # One truth for each fact: these are said elsewhere in the profile.
 ELSEWHERE = {
@@ -135,9 +133,6 @@ class _Server:
             self._on_death()
 
 
-_DIED = "fireside.died"
-
-
 class OpenAIApp:
     """vLLM's OpenAI routes over an engine that is ours, with the app's lifespan, which nobody else runs."""
 
@@ -154,17 +149,13 @@ class OpenAIApp:
         app = await asyncio.to_thread(_build, args, tasks, engine.model_config)
         await init_app_state(engine, app.state, args, tasks)
         app.state.server = _Server(on_death)
-        _leave_deaths_to_us(app, on_death)
         self = cls(app)
         # Among others, this freezes the heap for the garbage collector: shorter pauses between tokens.
         await self._lifespan.enter_async_context(app.router.lifespan_context(app))
         return self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises EngineDied, before the first byte, for a request that finds the engine dead. One that is ended with it is answered 503."""
         await self._app(scope, receive, send)
-        if died := scope.pop(_DIED, None):
-            raise died
 
     async def close(self) -> None:
         await self._lifespan.aclose()
@@ -178,17 +169,3 @@ def _build(args: argparse.Namespace, tasks: Any, model: Any) -> Any:
     app = build_app(args, tasks, model)
     app.openapi()
     return app
-
-
-def _leave_deaths_to_us(app: Any, on_death: Callable[[], None]) -> None:
-    """vLLM would answer 500, as if the request were at fault. What a handler raises comes out as 500 too: so it leaves the error behind."""
-
-    async def leave(request: Any, error: EngineDeadError) -> None:
-        try:
-            with translated():
-                raise error
-        except EngineDied as died:
-            request.scope[_DIED] = died
-        on_death()
-
-    app.add_exception_handler(EngineDeadError, leave)
