@@ -92,7 +92,8 @@ class TextGateway:
                 await patience.over(app(scope, receive, _watched(send, timeline, self._ready)))
 
     def _ready(self) -> bool:
-        return self.runtime.text is not None and self.runtime.text.ready()
+        text = self.runtime.text
+        return text is not None and text.ready() and text.engine.alive
 
     async def _turn(self, held: AsyncExitStack, wanted: int, receive: Receive) -> Receive:
         """Wait for it, unless the client leaves. Returns what gives its body on."""
