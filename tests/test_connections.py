@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import re
 import socket
+import subprocess
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +22,7 @@ from api.protocol import MOST_WAITING, BoundedProtocol
 from api.socket_protocol import BoundedSocketProtocol
 from models.base import ASGIApp, Receive, Scope, Send
 from settings.limits import Limits
+from tests.servers import Server
 
 pytestmark = pytest.mark.anyio
 HOST = b"Host: x\r\n"
@@ -191,6 +194,14 @@ async def test_who_offers_http_2_is_answered_in_http_1(pieces: list[bytes]) -> N
             answers += await client.read()
         assert b"GET /b HTTP/1.1 200" in answers
         assert not client.protocol._in_head
+
+
+def test_curl_may_offer_http_2(server: Server) -> None:
+    body = json.dumps({"model": "mock-text", "messages": [{"role": "user", "content": "Hello"}]})
+    command = ["curl", "-sSi", "--http2", f"{server.url}/v1/chat/completions", "-H", "content-type: application/json", "-d", body]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("HTTP/1.1 200 ")
+    assert json.loads(done.stdout.split("\n\n")[-1])["choices"][0]["message"]["content"]
 
 
 @pytest.mark.parametrize("asked", [LIVEZ, b"GET /b HTTP/1.1\r\n" + OFFER + b"\r\n", SOCKET], ids=["plain", "offer", "socket"])
