@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from time import monotonic
@@ -29,29 +30,32 @@ Take = Callable[[int], None]
 
 
 class Room:
-    """Memory for the bodies of all requests. Of each the first FREE bytes find room always, lest a few large ones keep out all others."""
+    """Memory for the bodies of all requests. Of each the first FREE bytes find room always, lest a few large ones keep out all others; and
+    of a key's the large ones take half of it at most."""
 
     def __init__(self, limits: Limits) -> None:
         self._most = AT_ONCE * limits.max_body_bytes
-        self.taken = 0
+        self._taken = Counter[str]()
 
     @contextmanager
-    def share(self) -> Iterator[Take]:
-        """For one body, until its request is over: gets how large it is so far. Raises Overloaded."""
+    def share(self, name: str) -> Iterator[Take]:
+        """For one body of the key `name` ("" without keys), until its request is over: gets how large it is so far. Raises Overloaded."""
         mine = 0
+        own = self._most // 2 if name else self._most
 
         def take(size: int) -> None:
             nonlocal mine
             more = max(0, size - FREE) - mine
-            if more > 0 and self.taken + more > self._most:
-                raise Overloaded(f"the bodies of other requests take {self.taken} bytes, about as many as may be: try again later.")
-            self.taken += more
+            taken = self._taken.total()
+            if more > 0 and (taken + more > self._most or self._taken[name] + more > own):
+                raise Overloaded(f"the bodies of other requests take {taken} bytes, about as many as may be: try again later.")
+            self._taken[name] += more
             mine += more
 
         try:
             yield take
         finally:
-            self.taken -= mine
+            self._taken[name] -= mine
 
 
 async def whole(scope: Scope, receive: Receive, limits: Limits, take: Take) -> Receive:

@@ -65,7 +65,7 @@ class Door:
                 if scope["type"] == "http":
                     if scopes.works(scope["path"]):
                         held.enter_context(self.accounts.entering(scope[HOLDER]))
-                    receive = await self._bounded(scope, receive, held.enter_context(self.room.share()))
+                    receive = await self._bounded(scope, receive, held.enter_context(self.room.share(scope[HOLDER].name)))
                 else:
                     held.enter_context(self._open_socket())
                     watched = Idle(receive, _agreeing(scope, send), self.limits.idle_timeout, scope[STANDING])

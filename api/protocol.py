@@ -52,6 +52,7 @@ class BoundedProtocol(PatientWriter, HttpToolsProtocol):
             self._upgraded = True
             self._reader.end()
             super().handle_websocket_upgrade()
+            self.parser = None  # it holds this protocol, and the head
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -9,8 +9,8 @@ from settings.limits import Limits
 
 LEAST_READ = 48 << 10
 """Bytes; of a stream no more than some 64 kB wait before its maker does."""
-LAST_READ = 5.0
-"""Seconds that a client has to read what waits for it where its connection is closed already, and the server ends."""
+FAREWELL = 5.0
+"""Seconds in which a client has to read as much where its connection is closed already, and the server ends."""
 
 
 class SlowReader:
@@ -39,7 +39,9 @@ class SlowReader:
         """The server ends."""
         if self._transport.is_closing():
             self._look.cancel()
-            self._look = self._later(min(LAST_READ, self._seconds), self._transport.abort)
+            self._seconds = min(FAREWELL, self._seconds)
+            self._closing = self._transport.get_write_buffer_size()
+            self._look = self._later(self._seconds, self._cut_unless_closed)
 
     def end(self) -> None:
         """The connection has ended, or is somebody else's."""

@@ -92,7 +92,8 @@ class TextGateway:
                 await patience.over(app(scope, receive, _watched(send, timeline, self._ready)))
 
     def _ready(self) -> bool:
-        return self.runtime.text is not None and self.runtime.text.ready()
+        text = self.runtime.text
+        return text is not None and text.ready() and text.engine.alive
 
     async def _turn(self, held: AsyncExitStack, wanted: int, receive: Receive) -> Receive:
         """Wait for it, unless the client leaves. Returns what gives its body on."""
@@ -148,9 +149,9 @@ def _messages_event(error: FiresideError) -> str:
 
 def _why(event: ASGIMessage, ready: bool) -> ASGIMessage:
     """An engine that has ended in the midst, in our words. vLLM's /v1/messages cannot read that error in the stream it is made from."""
-    if ready:
-        return event
     told = _error_of(event["body"].removeprefix(b"data: "))
+    if ready and (told is None or told.get("code") != HTTPStatus.SERVICE_UNAVAILABLE):  # in the midst, a death that we do not know of yet
+        return event
     if told is None:
         return {**event, "body": _messages_event(EngineDied("the language model has ended: send this again once it is back")).encode()}
     return {**event, "body": f"data: {errors.text(EngineDied(str(told.get('message'))))}\n\n".encode()}

@@ -220,6 +220,10 @@ class TextEngine(Engine, Protocol):
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The engine's OpenAI routes (/v1/chat/completions, /v1/completions, ...). Only called while ready."""
 
+    @property
+    def alive(self) -> bool:
+        """False once one of its requests may know of its death, which `died` returns a moment later."""
+
     def described(self) -> dict[str, Any]:
         """Those routes as an OpenAPI document, the same object until the next load. NotReady."""
 

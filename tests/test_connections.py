@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
 import re
 import socket
+import subprocess
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +22,7 @@ from api.protocol import MOST_WAITING, BoundedProtocol
 from api.socket_protocol import BoundedSocketProtocol
 from models.base import ASGIApp, Receive, Scope, Send
 from settings.limits import Limits
+from tests.servers import Server
 
 pytestmark = pytest.mark.anyio
 HOST = b"Host: x\r\n"
@@ -191,6 +196,29 @@ async def test_who_offers_http_2_is_answered_in_http_1(pieces: list[bytes]) -> N
         assert not client.protocol._in_head
 
 
+def test_curl_may_offer_http_2(server: Server) -> None:
+    body = json.dumps({"model": "mock-text", "messages": [{"role": "user", "content": "Hello"}]})
+    command = ["curl", "-sSi", "--http2", f"{server.url}/v1/chat/completions", "-H", "content-type: application/json", "-d", body]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("HTTP/1.1 200 ")
+    assert json.loads(done.stdout.split("\n\n")[-1])["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize("asked", [LIVEZ, b"GET /b HTTP/1.1\r\n" + OFFER + b"\r\n", SOCKET], ids=["plain", "offer", "socket"])
+async def test_nothing_is_left_of_a_connection(asked: bytes) -> None:
+    """Its head has a key. What only the garbage collector finds would stay for long: the heap is frozen."""
+    gc.disable()
+    try:
+        async with connected(echo) as client:
+            await client.send(asked)
+            await client.read()
+            kept = weakref.ref(client.protocol)
+        del client
+        await until(lambda: kept() is None)
+    finally:
+        gc.enable()
+
+
 async def test_a_tunnel_is_not_made() -> None:
     async with connected(echo) as client:
         await client.send(b"CONNECT x:80 HTTP/1.1\r\n" + HOST + b"\r\n")
@@ -249,7 +277,7 @@ async def test_a_closed_connection_is_not_read_for_ever(asked: bytes, then: byte
 async def test_a_server_that_ends_waits_for_no_reader_of_a_closed_connection(
     monkeypatch: pytest.MonkeyPatch, asked: bytes, then: bytes
 ) -> None:
-    monkeypatch.setattr("api.slow_readers.LAST_READ", 0.1)
+    monkeypatch.setattr("api.slow_readers.FAREWELL", 0.1)
     clients: list[Client] = []
     async with connected(fills(clients)) as client:
         clients.append(client)

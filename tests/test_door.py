@@ -24,6 +24,8 @@ Ask = Callable[..., Awaitable[httpx.Response]]
 SCOPES = {ALICE: ["text", "speech", "listening"], BOB: ["speech"], PROBE: ["admin"]}
 KEYS = {name: {"hash": keys_file.hashed(key), "scopes": SCOPES[key]} for name, key in (("alice", ALICE), ("bob", BOB), ("probe", PROBE))}
 
+EVE = {"hash": keys_file.hashed("fs-eve"), "scopes": ["text"]}
+
 
 async def behind(scope: Any, receive: Any, send: Any) -> None:
     """Tells what came through."""
@@ -281,10 +283,16 @@ async def test_a_key_s_limits_hold_before_its_bodies_are_taken_in(tmp_path: Path
 
 
 @pytest.mark.anyio
-async def test_large_bodies_have_room_for_so_many_and_small_ones_always(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("keyed", "share"), [(False, 1.0), (True, 0.5)])
+async def test_large_bodies_have_room_for_so_many_and_small_ones_always(tmp_path: Path, keyed: bool, share: float) -> None:
+    """One key's have half of it."""
     size = 2 * body.FREE
-    ask = asking(tmp_path, limits={"max_body_bytes": size})
-    most = size * body.AT_ONCE // body.FREE  # what is free of each does not count
+    asked = asking(tmp_path, limits={"max_body_bytes": size}, access={"keys": {**KEYS, "eve": EVE} if keyed else {}})
+    most = int(share * size * body.AT_ONCE) // body.FREE  # what is free of each does not count
+
+    def ask(*words: Any, key: str = ALICE, **given: Any) -> Awaitable[httpx.Response]:
+        return asked(*words, headers={"X-API-Key": key} if keyed else {}, **given)
+
     coming, over = asyncio.Semaphore(0), asyncio.Event()
 
     async def slowly() -> AsyncIterator[bytes]:
@@ -297,8 +305,10 @@ async def test_large_bodies_have_room_for_so_many_and_small_ones_always(tmp_path
         await coming.acquire()
     status, code, message = told(await ask("/generate", "POST", content=b" " * size))
     assert (status, code) == (503, "overloaded")
-    assert f"take {size * body.AT_ONCE} bytes" in message
+    assert f"take {int(share * size * body.AT_ONCE)} bytes" in message
     assert (await ask("/generate", "POST", content=b"{}")).status_code == 200
+    if keyed:
+        assert (await ask("/generate", "POST", content=b" " * size, key="fs-eve")).status_code == 200
     over.set()
     assert {answer.status_code for answer in await asyncio.gather(*large)} == {200}
     assert (await ask("/generate", "POST", content=b" " * size)).status_code == 200

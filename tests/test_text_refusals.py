@@ -37,6 +37,24 @@ async def test_that_it_cannot_serve_now_has_our_code_and_says_when_to_come_back(
     assert found == {"message": "no room", "type": "server_error", "param": None, "code": code}
 
 
+@pytest.mark.parametrize(
+    ("ready", "code", "ours"), [(True, 503, True), (False, 500, True), (True, 500, False), (True, "engine_died", False)]
+)
+async def test_a_death_in_the_midst_is_told_as_one_whoever_finds_it_first(ready: bool, code: int | str, ours: bool) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    error = {"message": "it has died", "type": "Service Unavailable", "param": None, "code": code}
+    watched = _watched(send, TextTimeline(), lambda: ready)
+    await watched({"type": "http.response.start", "status": 200, "headers": []})
+    await watched({"type": "http.response.body", "body": b"data: " + json.dumps({"error": error}).encode() + b"\n\n", "more_body": True})
+    found = json.loads(sent[1]["body"].removeprefix(b"data: "))["error"]
+    wanted = {**error, "type": "server_error", "code": "engine_died"} if ours else error
+    assert found == wanted
+
+
 async def test_what_is_ours_or_no_refusal_of_that_kind_stays_as_it_is() -> None:
     ours = {"message": "died", "type": "server_error", "param": None, "code": "engine_died"}
     assert (await told(503, ours))[2] == ours

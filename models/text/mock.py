@@ -82,6 +82,10 @@ class MockTextEngine:
         async for _ in self._speak(prompt, self._living(), None, lambda: prose("Hello"), 0, nullcontext()):
             pass
 
+    @property
+    def alive(self) -> bool:
+        return self._life is not None and not self._life.ended
+
     def load(self) -> Load:
         return Load(running=self._running)
 

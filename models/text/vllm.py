@@ -192,6 +192,10 @@ class VllmEngine:
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._require().app(scope, receive, send)
 
+    @property
+    def alive(self) -> bool:
+        return self._loaded is not None and not self._loaded.llm.errored
+
     def described(self) -> dict[str, Any]:
         return self._require().app.described
 

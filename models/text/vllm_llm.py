@@ -58,6 +58,11 @@ class CarefulLLM(AsyncLLM):  # type: ignore[misc]  # vLLM is not seen by the typ
         self.outputs = self.engine_core.outputs_queue = Outputs()
         self.output_processor.propagate_error = partial(_propagate, self.output_processor.propagate_error)
 
+    @property
+    def dead_error(self) -> Dead:
+        """What vLLM's routes raise that find it dead before they ask."""
+        return Dead()
+
     async def add_request(self, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
         """Refuses numbers that EngineCore cannot hold: VLLMValidationError, which both our routes and vLLM's tell as a 400."""
         if isinstance(params, SamplingParams):

@@ -257,6 +257,7 @@ async def test_an_engine_that_hangs_is_found_told_and_started_again(engine: Vllm
     os.kill(children()[0].pid, signal.SIGSTOP)
     async with watched(engine, settings.Probe(interval=0.5, timeout=3)):
         assert await asyncio.wait_for(engine.died(), 60) == f"{NAME} hung: no sign of life for 3 s"
+    assert not engine.alive
     refused = await whole
     assert (refused.status_code, "hung: no sign of life for 3 s" in refused.text) == (503, True)
     with pytest.raises(EngineDied, match="hung: no sign of life for 3 s"):
@@ -292,7 +293,9 @@ async def test_a_death_that_vllm_finds_first_is_told_as_one(engine: VllmEngine, 
     assert (error["code"], error["message"]) == (503, "the engine has died: send this again once it is back")
     refused = await whole
     assert (refused.status_code, refused.json()["error"]["message"]) == (503, error["message"])
-    await engine._llm.abort(names, internal=True)  # it lives
+    await engine._llm.abort(names, internal=True)
+    assert engine.alive
+    assert str(engine._llm.dead_error) == error["message"]
     assert engine.load() == Load()
 
 
