@@ -62,9 +62,23 @@ class BoundedSocketProtocol(PatientWriter, WebSocketsSansIOProtocol):
             super().shutdown()
         self._reader.hurry()
 
+    def handle_parser_exception(self) -> None:
+        """Told in the farewell. What still comes of a message that is too large is thrown away: uvicorn closes on it, and the client, whose
+        connection is reset then, does not hear why."""
+        if self.close_sent:
+            return
+        farewell = self.conn.close_sent
+        assert farewell is not None
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": farewell.code, "reason": farewell.reason})
+        self.close_sent = True
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.write_eof()
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+
     def handle_ping(self) -> None:
         """Who pings and does not read gets no more answers than fit: they would wait without end."""
-        if self.writable.is_set():
+        if self.writable.is_set() and not self.close_sent:
             super().handle_ping()
         else:
             self.conn.data_to_send()
