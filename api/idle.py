@@ -13,6 +13,8 @@ from api.streaming import GONE
 from models.base import Receive, Send
 from models.errors import FiresideError, TooSlow
 
+CLOSED = "the socket was closed here"
+
 
 class Idle:
     """`receive` and `send` of a socket, which tell `seconds` of silence in both directions as the client's leaving.
@@ -30,9 +32,14 @@ class Idle:
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         if self._closed:
-            raise OSError("the socket was closed here")
+            raise OSError(CLOSED)
         self._sent = monotonic()
-        await self._send(message)
+        try:
+            await self._send(message)
+        except RuntimeError as error:
+            if not self._closed:
+                raise
+            raise OSError(CLOSED) from error  # while it waited for the client to read
 
     async def receive(self) -> MutableMapping[str, Any]:
         try:
