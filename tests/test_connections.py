@@ -18,9 +18,11 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from api.idle import Idle
 from api.protocol import MOST_WAITING, BoundedProtocol
 from api.socket_protocol import BoundedSocketProtocol
 from models.base import ASGIApp, Receive, Scope, Send
+from models.errors import Unauthorized
 from settings.limits import Limits
 from tests.servers import Server
 
@@ -297,3 +299,28 @@ async def test_sockets_do_not_inflate_what_comes() -> None:
         head = await client.read()
         assert head.startswith(b"HTTP/1.1 101 ")
         assert b"deflate" not in head.lower()
+
+
+async def test_a_frame_that_waits_while_its_socket_is_closed_finds_nobody() -> None:
+    """Its client is behind with reading, and its key is removed."""
+    closed = asyncio.Event()
+
+    async def send(message: Any) -> None:
+        if "bytes" in message:
+            await closed.wait()
+            raise RuntimeError("Unexpected ASGI message 'websocket.send', after sending 'websocket.close'.")
+        if message["type"] == "websocket.close":
+            closed.set()
+
+    async def receive() -> Any:
+        return {"type": "websocket.receive", "text": "And more."}
+
+    def check() -> None:
+        raise Unauthorized("the key was removed")
+
+    socket = Idle(receive, send, 60, check)
+    frame = asyncio.create_task(socket.send({"type": "websocket.send", "bytes": b"x"}))
+    await asyncio.sleep(0)
+    assert await socket.receive() == {"type": "websocket.disconnect", "code": 1008}
+    with pytest.raises(OSError, match="closed here"):
+        await frame
