@@ -194,7 +194,7 @@ class VllmEngine:
 
     @property
     def alive(self) -> bool:
-        return self._loaded is not None and not self._loaded.llm.errored
+        return self._loaded is not None and not (self._killed or self._death or self._loaded.llm.errored)
 
     def described(self) -> dict[str, Any]:
         return self._require().app.described
