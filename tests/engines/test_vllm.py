@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,19 @@ async def ask(engine: VllmEngine, **fields: Any) -> list[TextChunk]:
 
 def said(chunks: list[TextChunk]) -> str:
     return "".join(chunk.text for chunk in chunks)
+
+
+async def three(
+    engine: VllmEngine, client: httpx.AsyncClient
+) -> tuple[AsyncGenerator[TextChunk, None], asyncio.Task[httpx.Response], asyncio.Task[httpx.Response]]:
+    """Long answers that all have begun: a generation, and of vLLM's routes one that is streamed and one that is not."""
+    stream = engine.generate(TextRequest("held", prompt="Count:", sampling=ENDLESS))
+    await anext(stream)
+    body = {"model": NAME, "prompt": "Count:", "max_tokens": 1500}
+    sse, whole = (asyncio.create_task(client.post("/v1/completions", json=body | {"stream": streamed})) for streamed in (True, False))
+    while engine.load() != Load(running=3):
+        await anext(stream)
+    return stream, sse, whole
 
 
 def scheduled() -> float:
@@ -243,12 +256,7 @@ async def test_the_probe_is_one_token_that_no_book_shows(engine: VllmEngine) -> 
 
 
 async def test_an_engine_that_hangs_is_found_told_and_started_again(engine: VllmEngine, client: httpx.AsyncClient) -> None:
-    stream = engine.generate(TextRequest("held", prompt="Count:", sampling=ENDLESS))
-    await anext(stream)
-    body = {"model": NAME, "prompt": "Count:", "max_tokens": 1500}
-    sse, whole = (asyncio.create_task(client.post("/v1/completions", json=body | {"stream": streamed})) for streamed in (True, False))
-    while engine.load() != Load(running=3):
-        await anext(stream)
+    stream, sse, whole = await three(engine, client)
 
     async def rest() -> list[TextChunk]:
         return [chunk async for chunk in stream]
@@ -279,12 +287,7 @@ async def test_a_death_that_vllm_finds_first_is_told_as_one(engine: VllmEngine, 
     """Two look for it, and either may be the first to tell the requests."""
     from vllm.v1.engine.exceptions import EngineDeadError
 
-    stream = engine.generate(TextRequest("held", prompt="Count:", sampling=ENDLESS))
-    await anext(stream)
-    body = {"model": NAME, "prompt": "Count:", "max_tokens": 1500}
-    sse, whole = (asyncio.create_task(client.post("/v1/completions", json=body | {"stream": streamed})) for streamed in (True, False))
-    while engine.load() != Load(running=3):
-        await anext(stream)
+    stream, sse, whole = await three(engine, client)
     names = list(engine._llm.output_processor.request_states)
     engine._llm.output_processor.propagate_error(EngineDeadError())
     with pytest.raises(EngineDied):
@@ -309,17 +312,11 @@ async def test_an_abort_that_nobody_asked_for_is_an_error(engine: VllmEngine) ->
 
 @pytest.mark.usefixtures("forgotten")
 async def test_stop_ends_what_runs_with_an_error_that_says_why(engine: VllmEngine, client: httpx.AsyncClient) -> None:
-    stream = engine.generate(TextRequest("held", prompt="Count:", sampling=ENDLESS))
-    await anext(stream)
-    body = {"model": NAME, "prompt": "Count:", "max_tokens": 1500}
-    answers = [asyncio.create_task(client.post("/v1/completions", json={**body, "stream": streamed})) for streamed in (True, False)]
-    while engine.load() != Load(running=3):
-        await anext(stream)
+    stream, sse, whole = await three(engine, client)
     await engine.stop()
     with pytest.raises(EngineDied, match="shutting down"):
         [chunk async for chunk in stream]
-    streamed, whole = answers
-    assert "shutting down" in json.loads((await streamed).text.strip().split("\n\n")[-2].removeprefix("data: "))["error"]["message"]
+    assert "shutting down" in json.loads((await sse).text.strip().split("\n\n")[-2].removeprefix("data: "))["error"]["message"]
     refused = await whole
     assert (refused.status_code, "shutting down" in refused.text) == (503, True)
     assert not children()
