@@ -46,6 +46,8 @@ class Server:
     port: int
     process: psutil.Popen
     log: Path
+    temporary: Path
+    """The folder for its temporary files."""
     loading: float = 0.0
     """Seconds from start to ready."""
 
@@ -81,6 +83,10 @@ class Server:
         processes = [process for process in self.tree() if not marks or _carries(process, marks)]
         return int(sum(_quietly(process, _anonymous) for process in processes))
 
+    def files(self) -> int:
+        """How many it has left so far among its temporary files and, where nothing else runs on this machine, in shared memory."""
+        return sum(1 for folder in (self.temporary, Path("/dev/shm")) for _ in folder.rglob("*"))
+
     def cpu(self) -> float:
         """Seconds of processor time of all its processes so far."""
         return sum(_quietly(process, lambda one: sum(one.cpu_times()[:2])) for process in self.tree())
@@ -113,12 +119,13 @@ def running(recipe: Recipe) -> Iterator[Server]:
     """Start a server, wait until it is ready, and stop it with all its processes at the end."""
     port = free_port()
     with _ending_on_sigterm(), tempfile.TemporaryDirectory(prefix="fireside-bench-") as folder:
-        log = Path(folder) / "log"
+        log, temporary = Path(folder) / "log", Path(folder) / "tmp"
+        temporary.mkdir()
         with log.open("wb") as output:
             # Two of BentoML's with one home would count each other's requests.
-            env = {**os.environ, "BENTOML_HOME": folder, **recipe.env}
+            env = {**os.environ, "BENTOML_HOME": folder, "TMPDIR": str(temporary), **recipe.env}
             process = psutil.Popen(list(recipe.command(port)), cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True)
-        server = Server(recipe.name, port, process, log)
+        server = Server(recipe.name, port, process, log, temporary)
         try:
             _wait_ready(server, recipe)
             yield server

@@ -5,8 +5,9 @@ conversations. One in ten leaves in the middle, one in twenty sends what is wron
 engines' processes gets SIGKILL, each in its turn. What an answer must be is known from the same request before: text word for word (of a
 language model also as it comes in batches of 2 to 4, where two tokens may be equally likely), audio sample for sample. Every request that
 was not cut must be that, or be refused in words that say come back later; the server's count of requests must be the clients'. Then all is
-quiet, and memory, file descriptors, threads and tasks must be what they were after a first death of each worker, and some minutes of the
-same; but for the KV cache that vLLM's worker holds without a GPU, which fills up to its size.
+quiet, and memory, file descriptors, threads, tasks and files must be what they were after some minutes of the same, amid which each worker
+died once: what is left of a death must not be left by each. But for the KV cache that vLLM's worker holds without a GPU, which fills up to
+its size.
 
 On the mock profile the text engine has no process of its own, and is not killed.
 """
@@ -56,6 +57,7 @@ class Level:
     fds: int
     threads: int
     tasks: int
+    files: int
     busy: float
     counted: Counter[tuple[str, str]]
     """Requests by route and outcome."""
@@ -65,7 +67,7 @@ class Level:
         busy = await quiet(server)
         numbers = [_numbers(process) for process in server.tree()]
         fds, threads = (sum(column) for column in zip(*numbers, strict=True))
-        return cls(memory_of(server), fds, threads, int(server.metric("fireside_tasks")), busy, counted(server))
+        return cls(memory_of(server), fds, threads, int(server.metric("fireside_tasks")), server.files(), busy, counted(server))
 
 
 @dataclass
@@ -111,8 +113,9 @@ async def _all(
     clients, pause = options.clients or CLIENTS[profile], THINKING[profile]
     say("asking for everything once")
     site = await Site.explored(server.port, recipes.text_model(settings), mock=profile == "mock")
-    await _each_once(server, victims)
+    deaths = asyncio.create_task(_each_once(server, victims))
     await traffic(server, site, Soak(options.warm_up), clients, pause)
+    await deaths
     before = await Level.of(server)
     soak = Soak(options.minutes)
     killer = asyncio.create_task(_kill_all(server, soak, victims, options.kill_every * 60))
@@ -160,7 +163,7 @@ async def _kill_all(server: Server, soak: Soak, victims: list[str], seconds: flo
 
 
 async def _each_once(server: Server, victims: list[str]) -> None:
-    """What a first load after a death imports is kept for the next, and no leak."""
+    """What a first load after a death imports, and the room that it takes beside all that is going on, is kept for the next: no leak."""
     for victim in victims:
         say(f"a first death of the {victim} engine's process")
         server.find(*MARKS[victim]).kill()
@@ -209,6 +212,7 @@ def report(profile: str, soak: Soak, before: Level, after: Level, window: float)
         Target("file descriptors", f"<= {before.fds} + 8", str(after.fds), after.fds <= before.fds + 8),
         Target("threads", f"<= {before.threads} + 8", str(after.threads), after.threads <= before.threads + 8),
         Target("asyncio tasks", f"<= {before.tasks} + 4", str(after.tasks), after.tasks <= before.tasks + 4),
+        Target("temporary and shared files", f"<= {before.files}", str(after.files), after.files <= before.files),
         *(_kept(name, soak, before, after) for name in before.memory if name != CACHE),
         Target(f"p99 of the last {window:g} minutes / the first", f"<= {STABLE}", _worst(found.tables[3]), not slower),
     ]
@@ -245,7 +249,7 @@ def _levels(soak: Soak, before: Level, after: Level) -> Table:
     table = Table("What the idle server holds", ("what", "before", "after"))
     for name, size in before.memory.items():
         table.rows.append((f"MiB of {name}", f"{size / 2**20:.1f}", f"{after.memory.get(name, 0) / 2**20:.1f}"))
-    for what in ("fds", "threads", "tasks"):
+    for what in ("fds", "threads", "tasks", "files"):
         table.rows.append((what, getattr(before, what), getattr(after, what)))
     return table
 

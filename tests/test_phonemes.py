@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -84,7 +85,7 @@ def test_it_knows_its_languages_and_its_version() -> None:
     assert espeak.version().startswith("1.")
 
 
-def test_it_finds_its_data_behind_a_long_path(tmp_path: Path) -> None:
+def test_it_finds_its_data_behind_a_long_path_and_makes_no_file(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 100) / ("e" * 100)
     deep.mkdir(parents=True)
     (deep / "espeak-ng-data").symlink_to(espeakng_loader.get_data_path())
@@ -93,5 +94,9 @@ def test_it_finds_its_data_behind_a_long_path(tmp_path: Path) -> None:
         "from models.speech import espeak; print(espeak.phonemes('hello', 'en-us').encode())"
     )
     command = [sys.executable, "-c", code, str(deep / "espeak-ng-data")]
-    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
+    made = tmp_path / "made"
+    made.mkdir()
+    environment = {**os.environ, "TMPDIR": str(made)}
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent, env=environment)
     assert run.stdout.strip() == repr("h_ə_l_ˈoʊ".encode())
+    assert not list(made.iterdir())

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import os
 import re
-import tempfile
 import threading
-from pathlib import Path
 
 import espeakng_loader
 
@@ -76,19 +75,17 @@ def _library() -> ctypes.CDLL:
     library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.c_int, ctypes.c_int]
     library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
     library.espeak_Info.restype = ctypes.c_char_p
-    if library.espeak_Initialize(_SYNCHRONOUS, 0, str(_data()).encode(), _DONT_EXIT) < 0:
+    if library.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(_data()), _DONT_EXIT) < 0:
         raise OSError(f"espeak-ng could not read its data at {_data()}: reinstall the package espeakng-loader")
     return library
 
 
 @functools.lru_cache(maxsize=1)
-def _data() -> Path:
-    path = Path(espeakng_loader.get_data_path())
-    if len(str(path)) <= _LONGEST_DATA_PATH:
+def _data() -> str:
+    path = str(espeakng_loader.get_data_path())
+    if len(os.fsencode(path)) <= _LONGEST_DATA_PATH:
         return path
-    short = Path(tempfile.mkdtemp(prefix="espeak-")) / path.name
-    short.symlink_to(path)
-    return short
+    return f"/proc/self/fd/{os.open(path, os.O_PATH)}"  # a short name, for as long as this process lives
 
 
 _chosen = ""

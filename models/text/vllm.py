@@ -22,6 +22,7 @@ from models import heap
 from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
 from models.errors import STOPPED, EngineDied, EngineFailed, NotReady, WeightsError
 from models.quiet import QUIET
+from models.text.vllm_files import Files
 from settings import Text
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class VllmEngine:
         self._memory = memory or dict
         self._loaded: _Loaded | None = None
         self._llm: Any = None
+        self._files: Files | None = None
         self._errors: ErrorLog | None = None
         self._killed = ""
         self._death = ""
@@ -119,9 +121,9 @@ class VllmEngine:
             vllm_load.forget_tokenizers()
         if loaded is not None:
             await loaded.app.close()
-        if self._errors is not None:
-            self._errors.close()
-            self._errors = None
+        files, self._files, self._errors = self._files, None, None
+        if files is not None:
+            await asyncio.to_thread(files.close)
         del loaded, llm
         # vLLM's app froze the heap, and the next one's will: what was frozen with the old engine, 50 MB of it, would never be collected.
         heap.collect()
@@ -136,7 +138,7 @@ class VllmEngine:
             from models.text import vllm_death
 
             if await loaded.alarm.rung(POLL) or vllm_death.dead(loaded.llm):
-                why = self._killed or vllm_death.how_it_ended(loaded.llm, errors)
+                why = self._killed or await asyncio.to_thread(vllm_death.how_it_ended, loaded.llm, errors)
                 self._death = f"{self.name} has died ({why}): send this again once it is back"
                 return why
 
@@ -223,12 +225,14 @@ class VllmEngine:
 
         if abandoned.is_set():
             raise EngineFailed(f"the load of {self.name} was called off")
-        self._errors = vllm_load.ErrorLog()
+        self._files = files = Files()
+        self._errors = errors = vllm_load.ErrorLog(files.folder)
         share = self._memory() if vllm_load.on_gpu() else {}
         given = {**vllm_load.EXTENSION, **share, **self._settings.args}
-        args = vllm_openai.parse(given, **self._own(path), **self._errors.arguments(given))
+        args = vllm_openai.parse(given, **self._own(path), **errors.arguments(given))
         if not abandoned.is_set():
-            self._llm = vllm_load.load(args, self._errors)
+            self._llm = vllm_load.load(args, errors)
+            files.note_shared()
         return args
 
     def _own(self, path: Path) -> dict[str, Any]:
@@ -243,10 +247,8 @@ class VllmEngine:
         there are none, and it gives up by itself after that."""
         abandoned.set()
         loading.add_done_callback(_failed_as_asked)
-        while not loading.done() and self._errors is not None:
-            from models.text import vllm_load
-
-            vllm_load.kill_children()
+        while not loading.done() and self._files is not None:
+            self._files.kill()
             await asyncio.wait({loading}, timeout=POLL)
 
     async def _open(self, args: argparse.Namespace) -> None:

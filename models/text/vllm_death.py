@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
+from multiprocessing import connection
 from typing import Any
 
 from vllm.exceptions import GracefulHTTPError
@@ -18,6 +19,9 @@ from vllm.v1.engine.async_llm import AsyncLLM
 
 from models.errors import EngineDied
 from models.text.vllm_load import ErrorLog
+
+REAPED = 1.0
+"""Seconds within which a process that ends has an exit code. One that holds much memory takes a while."""
 
 
 class Alarm:
@@ -88,6 +92,11 @@ def dead(llm: AsyncLLM) -> bool:
 
 
 def how_it_ended(llm: AsyncLLM, errors: ErrorLog) -> str:
+    """Blocks for a moment: a process that ends lets go of its connections, by which its end is seen, before it has an exit code."""
+    ending = connection.wait([process.sentinel for process in processes(llm)], REAPED)
+    for process in processes(llm):
+        if process.sentinel in ending:
+            process.join(REAPED)
     ends = [f"{process.name} {_end(process.exitcode)}" for process in processes(llm) if process.exitcode is not None]
     return ": ".join(filter(None, [", ".join(ends) or "vLLM's engine reports an error", errors.root_cause()]))
 

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 from pydantic import ValidationError
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.logger import DEFAULT_LOGGING_CONFIG
@@ -22,7 +18,6 @@ from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.func_utils import _supports_kw
 from vllm.utils.import_utils import resolve_obj_by_qualname
-from vllm.utils.system_utils import kill_process_tree
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from models.errors import EngineFailed, FiresideError, SettingsError, WeightsError
@@ -38,15 +33,15 @@ BROKEN_FILES = ("SafetensorError", "FileNotFoundError", "UnpicklingError", "JSON
 class ErrorLog:
     """The errors of vLLM's processes, kept in a file: a child that dies leaves its reason in its log, and nowhere else."""
 
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="fireside-vllm-", ignore_cleanup_errors=True)
-        self._errors = Path(self._folder.name) / "errors.log"
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._errors = folder / "errors.log"
 
     def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
         """vLLM's arguments for logging as it always does, and to this file. None where the user has configured logging."""
         if "VLLM_LOGGING_CONFIG_PATH" in os.environ or given.keys() & {"logging_config", "log_config_file", "log_level"}:
             return {}
-        path = Path(self._folder.name) / "logging.json"
+        path = self._folder / "logging.json"
         path.write_text(json.dumps(_with_file(DEFAULT_LOGGING_CONFIG, self._errors)), encoding="utf-8")
         return {"logging_config": {"pylogging_config_file": str(path)}}
 
@@ -62,9 +57,6 @@ class ErrorLog:
                 if _class(cause) != "EngineDeadError":  # how this process noticed, not why
                     return cause
         return ""
-
-    def close(self) -> None:
-        self._folder.cleanup()
 
 
 def _class(cause: str) -> str:
@@ -126,17 +118,6 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(": ".join([*map(str, fault["loc"]), fault["msg"]]) for fault in error.errors())
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def kill_children() -> None:
-    """Kill the engine processes this one has started, and theirs: the only way to end a load that waits for them.
-
-    A worker of EngineCore's that still imports does not see its parent die.
-    """
-    for child in multiprocessing.active_children():
-        if child.name.startswith("EngineCore") and child.pid is not None:
-            with suppress(psutil.NoSuchProcess):  # one of its children ended meanwhile: whoever waits calls again
-                kill_process_tree(child.pid)
 
 
 async def leave_group(llm: AsyncLLM) -> None:

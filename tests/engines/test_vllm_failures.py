@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import getpass
 import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import pytest
 import settings
 from models.errors import EngineFailed, WeightsError
 from models.text.vllm import VllmEngine
+from models.text.vllm_files import SOCKETS
 
 PROFILE = settings.load("cpu").text
 ROOT = Path(settings.__file__).parent.parent
@@ -88,6 +91,35 @@ async def test_a_load_can_be_called_off(processes: int) -> None:
     assert not children()
     _, alive = psutil.wait_procs(started, timeout=5)
     assert not alive
+
+
+@pytest.fixture
+def short_tmp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where this process makes its temporary files. The path of a socket is short: pytest's own folder would not do."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+async def test_a_killed_engine_is_told_as_such_and_leaves_nothing(short_tmp: Path) -> None:
+    before = _files(Path("/dev/shm"))
+    text = engine(weights())
+    await text.start()
+    try:
+        shared = _files(Path("/dev/shm")) - before
+        assert any(name.startswith("psm_") for name in shared)
+        assert any(name.count("-") == 4 for name in _files(short_tmp))
+        multiprocessing.active_children()[0].kill()
+        assert await asyncio.wait_for(text.died(), 30) == "EngineCore was killed by SIGKILL"
+    finally:
+        await text.stop()
+    assert not shared & _files(Path("/dev/shm"))
+    assert _files(short_tmp) <= {f"torchinductor_{getpass.getuser()}"}  # torch's, to be kept
+    assert SOCKETS not in os.environ
+
+
+def _files(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*")}
 
 
 def _engines(before: set[psutil.Process]) -> list[psutil.Process]:
