@@ -12,7 +12,7 @@ import gc
 import math
 import os
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -230,9 +230,10 @@ class VllmEngine:
         share = self._memory() if vllm_load.on_gpu() else {}
         given = {**vllm_load.EXTENSION, **share, **self._settings.args}
         args = vllm_openai.parse(given, **self._own(path), **errors.arguments(given))
-        if not abandoned.is_set():
-            self._llm = vllm_load.load(args, errors)
-            files.note_shared()
+        # What would name a folder of this machine to others is left alone.
+        with nullcontext() if ELSEWHERE & self._settings.args.keys() else files.in_use():
+            if not abandoned.is_set():
+                self._llm = vllm_load.load(args, errors)
         return args
 
     def _own(self, path: Path) -> dict[str, Any]:
@@ -248,7 +249,9 @@ class VllmEngine:
         abandoned.set()
         loading.add_done_callback(_failed_as_asked)
         while not loading.done() and self._files is not None:
-            self._files.kill()
+            from models.text import vllm_load
+
+            await asyncio.to_thread(vllm_load.kill_children)
             await asyncio.wait({loading}, timeout=POLL)
 
     async def _open(self, args: argparse.Namespace) -> None:

@@ -1,4 +1,5 @@
-"""vLLM's processes end with the server, be it killed. vLLM alone (0.32.0) leaves EngineCore behind then, with the memory of its GPU.
+"""vLLM's processes end with the server, be it killed. vLLM alone (0.32.0) leaves EngineCore behind then, with the memory of its GPU. And
+nothing of what they share outlives them.
 
 vLLM starts its processes on two functions, by their names in their classes: here are ours in their place. This file is imported first of
 all in those processes, and imports vLLM only where it runs it.
@@ -6,6 +7,8 @@ all in those processes, and imports vLLM only where it runs it.
 
 from __future__ import annotations
 
+import os
+from multiprocessing import resource_tracker
 from typing import Any
 
 from models.parent import end_with_parent
@@ -32,11 +35,21 @@ def run_coordinator(*args: Any, **kwargs: Any) -> None:
 
 def run_engine_core(*args: Any, **kwargs: Any) -> None:
     end_with_parent()
+    _track_alone()
     from vllm.v1.engine.core import EngineCoreProc
     from vllm.v1.executor.multiproc_executor import WorkerProc
 
     _replace(WorkerProc, "worker_main", worker_main)
     _vllms.get("run_engine_core", EngineCoreProc.run_engine_core)(*args, **kwargs)
+
+
+def _track_alone() -> None:
+    """Python's tracker removes shared memory and semaphores once no process that it serves is left: one for EngineCore and what it starts,
+    instead of the server's, does so where they were killed. Else each death would leave its own until the server ends."""
+    tracker: Any = resource_tracker._resource_tracker
+    if tracker._fd is not None:
+        os.close(tracker._fd)
+    tracker._fd = tracker._pid = None  # it starts one when it is first needed
 
 
 def worker_main(*args: Any, **kwargs: Any) -> None:

@@ -10,14 +10,14 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from multiprocessing import connection
+from time import monotonic, sleep
 from typing import Any
 
 from vllm.exceptions import GracefulHTTPError
-from vllm.utils.system_utils import kill_process_tree
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from models.errors import EngineDied
+from models.parent import kill_tree
 from models.text.vllm_load import ErrorLog
 
 REAPED = 1.0
@@ -84,7 +84,7 @@ def kill(llm: AsyncLLM) -> None:
     """Its processes and theirs: one that is stopped would not end with its parent."""
     for process in processes(llm):
         if process.pid is not None and process.is_alive():
-            kill_process_tree(process.pid)
+            kill_tree(process.pid)
 
 
 def dead(llm: AsyncLLM) -> bool:
@@ -93,10 +93,9 @@ def dead(llm: AsyncLLM) -> bool:
 
 def how_it_ended(llm: AsyncLLM, errors: ErrorLog) -> str:
     """Blocks for a moment: a process that ends lets go of its connections, by which its end is seen, before it has an exit code."""
-    ending = connection.wait([process.sentinel for process in processes(llm)], REAPED)
-    for process in processes(llm):
-        if process.sentinel in ending:
-            process.join(REAPED)
+    until = monotonic() + REAPED
+    while processes(llm) and all(process.exitcode is None for process in processes(llm)) and monotonic() < until:
+        sleep(0.02)
     ends = [f"{process.name} {_end(process.exitcode)}" for process in processes(llm) if process.exitcode is not None]
     return ": ".join(filter(None, [", ".join(ends) or "vLLM's engine reports an error", errors.root_cause()]))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from vllm.utils.import_utils import resolve_obj_by_qualname
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from models.errors import EngineFailed, FiresideError, SettingsError, WeightsError
+from models.parent import kill_tree
 from models.text.vllm_core import tie
 from models.text.vllm_llm import CarefulLLM
 from models.text.vllm_worker import OutOfGroup
@@ -118,6 +120,16 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(": ".join([*map(str, fault["loc"]), fault["msg"]]) for fault in error.errors())
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def kill_children() -> None:
+    """Kill the engine processes this one has started, and theirs: the only way to end a load that waits for them.
+
+    A worker of EngineCore's that still imports does not see its parent die.
+    """
+    for child in multiprocessing.active_children():
+        if child.name.startswith("EngineCore") and child.pid is not None:
+            kill_tree(child.pid)
 
 
 async def leave_group(llm: AsyncLLM) -> None:

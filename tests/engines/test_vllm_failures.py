@@ -24,6 +24,7 @@ from models.text.vllm import VllmEngine
 from models.text.vllm_files import SOCKETS
 
 PROFILE = settings.load("cpu").text
+SHARED = Path("/dev/shm")
 ROOT = Path(settings.__file__).parent.parent
 
 pytestmark = [
@@ -98,24 +99,29 @@ def short_tmp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where this process makes its temporary files. The path of a socket is short: pytest's own folder would not do."""
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.setenv("TMPDIR", folder)
         yield Path(folder)
 
 
 async def test_a_killed_engine_is_told_as_such_and_leaves_nothing(short_tmp: Path) -> None:
-    before = _files(Path("/dev/shm"))
+    before = _files(SHARED)
     text = engine(weights())
     await text.start()
     try:
-        shared = _files(Path("/dev/shm")) - before
+        shared = _files(SHARED) - before
         assert any(name.startswith("psm_") for name in shared)
         assert any(name.count("-") == 4 for name in _files(short_tmp))
-        multiprocessing.active_children()[0].kill()
+        core = psutil.Process(multiprocessing.active_children()[0].pid)
+        trackers = [process for process in core.children() if "resource_tracker" in " ".join(process.cmdline())]
+        assert len(trackers) == 1
+        core.kill()
         assert await asyncio.wait_for(text.died(), 30) == "EngineCore was killed by SIGKILL"
     finally:
         await text.stop()
-    assert not shared & _files(Path("/dev/shm"))
+    await asyncio.to_thread(psutil.wait_procs, trackers, 30)
+    assert not shared & _files(SHARED)
     assert _files(short_tmp) <= {f"torchinductor_{getpass.getuser()}"}  # torch's, to be kept
-    assert SOCKETS not in os.environ
+    assert (SOCKETS in os.environ, os.environ["TMPDIR"]) == (False, str(short_tmp))
 
 
 def _files(folder: Path) -> set[str]:
