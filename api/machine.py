@@ -3,27 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import logging
+from contextlib import suppress
+from threading import Thread
 from time import monotonic
 from typing import Any
 
 from models import devices
+from models.errors import EngineFailed
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 1.0
+"""Seconds that who asks waits for a new reading; then the last one has to do."""
 
 
-@dataclass
 class Machine:
-    """Memory in bytes, read at most once a second however many ask, and off the event loop: a driver may take its time."""
+    """Memory in bytes, read at most once a second however many ask. The driver of a GPU may take its time, or never come back: then one
+    thread waits for it, and nobody else."""
 
-    reading: dict[str, Any] = field(default_factory=dict)
-    at: float = -1.0
+    def __init__(self) -> None:
+        self.reading: dict[str, Any] = {"memory": {"used": 0, "total": devices.ram()}, "gpus": []}
+        self.at = float("-inf")
+        self._next: asyncio.Future[dict[str, Any]] | None = None
 
     async def read(self) -> dict[str, Any]:
-        if not self.reading or monotonic() - self.at >= 1:
+        if self._next is None and monotonic() - self.at >= 1:
             self.at = monotonic()
-            self.reading = await asyncio.to_thread(_machine)
+            self._next = asyncio.get_running_loop().create_future()
+            # A daemon: one that hangs does not keep the process from its end.
+            Thread(target=_tell, args=(self._next,), name="machine", daemon=True).start()
+        if self._next is not None:
+            await asyncio.wait({self._next}, timeout=PATIENCE)
+        if self._next is not None and self._next.done():
+            self.reading, self._next = self._next.result(), None
+        elif self._next is not None:
+            log.error("for %.0f s the memory of this machine could not be read: the driver of its GPU hangs", monotonic() - self.at)
         return self.reading
 
 
+def _tell(asked: asyncio.Future[dict[str, Any]]) -> None:
+    reading = _machine()
+    with suppress(RuntimeError):  # its loop has ended meanwhile
+        asked.get_loop().call_soon_threadsafe(asked.set_result, reading)
+
+
 def _machine() -> dict[str, Any]:
-    gpus = [{"name": gpu.name, "used": gpu.total - gpu.free, "total": gpu.total} for gpu in devices.gpus()]
-    return {"memory": {"used": devices.resident(), "total": devices.ram()}, "gpus": gpus}
+    try:
+        gpus = devices.gpus()
+    except EngineFailed as error:
+        log.error("%s", error)
+        gpus = ()
+    told = [{"name": gpu.name, "used": gpu.total - gpu.free, "total": gpu.total} for gpu in gpus]
+    return {"memory": {"used": devices.resident(), "total": devices.ram()}, "gpus": told}

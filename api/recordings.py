@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
 import numpy as np
@@ -22,6 +23,8 @@ class Recordings:
         self.seconds = 0.0
         """Of all that are in memory."""
         self._longest = max_seconds
+        self._threads = ThreadPoolExecutor(AT_ONCE, "decode")
+        """Of their own: all else that is short and needs one does not wait behind hours of audio."""
         self._lock = threading.RLock()
         """Reentrant: the end of one may be told by a garbage collection, at any moment."""
 
@@ -32,7 +35,7 @@ class Recordings:
         """
         one = _Recording(self)
         try:
-            samples = await asyncio.to_thread(decode, file, self._longest, one.grow)
+            samples = await asyncio.get_running_loop().run_in_executor(self._threads, decode, file, self._longest, one.grow)
         except BaseException:
             one.end()
             raise

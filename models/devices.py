@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.errors import EngineFailed
+
 
 @dataclass(frozen=True, slots=True)
 class GPU:
@@ -21,7 +23,10 @@ class GPU:
 
 
 def gpus() -> tuple[GPU, ...]:
-    """Every NVIDIA GPU that CUDA_VISIBLE_DEVICES lets this process use, in its order; none without a driver."""
+    """Every NVIDIA GPU that CUDA_VISIBLE_DEVICES lets this process use, in its order; none without a driver.
+
+    Raises EngineFailed where the driver fails: nothing runs on it then. One that hangs does not return.
+    """
     try:
         import pynvml
     except ImportError:
@@ -32,6 +37,8 @@ def gpus() -> tuple[GPU, ...]:
         return ()
     try:
         return tuple(_gpu(pynvml, index) for index in _visible(pynvml.nvmlDeviceGetCount()))
+    except pynvml.NVMLError as error:
+        raise EngineFailed(f"the driver of the GPU fails: {error}") from error
     finally:
         pynvml.nvmlShutdown()
 

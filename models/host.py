@@ -7,13 +7,12 @@ import contextlib
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from models.base import Engine
-from models.errors import EngineFailed, FiresideError, NotReady, WeightsError
+from models.errors import EngineFailed, FiresideError, NotReady
 from models.probe import watched
 from settings import Probe
 
@@ -43,15 +42,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Restarts:
-    """How often a dead engine is loaded again: more than `limit` deaths within `window` seconds, and it is left failed."""
+    """How often a dead engine is loaded again: after more than `limit` lives in a row, none of which worked for `lasting` seconds, it is
+    left failed. How long it takes to load does not count."""
 
     limit: int = 5
-    window: float = 600.0
+    lasting: float = 120.0
     first_delay: float = 1.0
     longest_delay: float = 60.0
 
     def delay(self, deaths: int) -> float:
-        """Seconds to wait after the `deaths`-th death in the window: doubled each time."""
+        """Seconds to wait after the `deaths`-th death in a row: doubled each time."""
         return min(self.first_delay * 2.0 ** (deaths - 1), self.longest_delay)
 
 
@@ -92,7 +92,8 @@ class EngineHost(Generic[E]):
         self._exit = exit
         self._clock = clock
         self._sleep = sleep
-        self._deaths: deque[float] = deque()
+        self._deaths = 0
+        """In a row."""
         self.restarted = 0
         """Times it was loaded again."""
         self.failure: Failure | None = None
@@ -142,7 +143,7 @@ class EngineHost(Generic[E]):
         if self._task is not None:
             raise RuntimeError(f"{self.engine.name} is already started")
         self._draining = self._was_ready = False
-        self._deaths.clear()
+        self._deaths = 0
         self._set("loading", "loading")
         self._task = asyncio.create_task(self._live(), name=f"engine {self.engine.name}")
 
@@ -179,10 +180,18 @@ class EngineHost(Generic[E]):
             await self._load()
         except FiresideError as error:
             return await self._after_failed_load(error)
+        except Exception as error:
+            if not self._was_ready:
+                raise
+            log.exception("%s: the load failed in a way its contract does not know", self.engine.name)
+            return await self._after_failed_load(EngineFailed(f"{type(error).__name__}: {error}"))
         self._was_ready = True
         self._set("ready", "ready")
+        began = self._clock()
         async with watched(self.engine, self._probe):
             why = await self.engine.died()
+        if self._clock() - began >= self._restarts.lasting:
+            self._deaths = 0
         log.error("%s died: %s", self.engine.name, why)
         self.failure = Failure(why, self._clock())
         return await self._after_death(why)
@@ -198,7 +207,7 @@ class EngineHost(Generic[E]):
         log.error("%s did not load: %s", self.engine.name, error)
         self.failure = Failure(str(error), self._clock())
         # What never worked needs a person. What did work may work again, with the same settings too: memory that is not free yet.
-        if not self._draining and (not self._was_ready or isinstance(error, WeightsError)):
+        if not self._draining and not self._was_ready:
             await self._give_up(str(error))
             return None
         return await self._after_death(str(error))
@@ -210,23 +219,28 @@ class EngineHost(Generic[E]):
         if self._on_death == "exit":
             await self._give_up(why)
             return None
-        self._deaths.append(self._clock())
-        while self._deaths[0] < self._clock() - self._restarts.window:
-            self._deaths.popleft()
-        if len(self._deaths) > self._restarts.limit:
-            await self._give_up(f"died {len(self._deaths)} times within {self._restarts.window:.0f} s, last: {why}")
+        self._deaths += 1
+        if self._deaths > self._restarts.limit:
+            await self._give_up(f"died {self._deaths} times in a row, each time within {self._restarts.lasting:.0f} s, last: {why}")
             return None
-        delay = self._restarts.delay(len(self._deaths))
+        delay = self._restarts.delay(self._deaths)
         self._set("loading", f"{why}; loading again in {delay:.0f} s")
-        await self.engine.stop()
+        await self._clear()
         return delay
 
     async def _give_up(self, why: str) -> None:
         self._set("failed", why)
-        await self.engine.stop()
+        await self._clear()
         if self._on_death == "exit":
             log.critical("%s: %s; leaving, so that the orchestrator starts a fresh process", self.engine.name, why)
             self._exit(1)
+
+    async def _clear(self) -> None:
+        """Away with what is left of a dead engine. What of it cannot be is no reason not to go on."""
+        try:
+            await self.engine.stop()
+        except Exception:
+            log.exception("%s: not all that is left of the engine could be cleared away", self.engine.name)
 
     def _set(self, state: State, detail: str) -> None:
         self._status = Status(state, detail, self._clock())

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from models import devices
+from models.errors import EngineFailed
 
 
 class FakeNVML(ModuleType):
@@ -52,6 +53,18 @@ def test_no_driver_and_no_nvml_are_no_gpus(monkeypatch: pytest.MonkeyPatch) -> N
     assert devices.gpus() == ()
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert devices.gpus() == ()
+
+
+def test_a_driver_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeNVML(["A"])
+
+    def lost() -> int:
+        raise fake.NVMLError("GPU is lost")
+
+    monkeypatch.setattr(fake, "nvmlDeviceGetCount", lost)
+    monkeypatch.setitem(sys.modules, "pynvml", fake)
+    with pytest.raises(EngineFailed, match="the driver of the GPU fails: GPU is lost"):
+        devices.gpus()
 
 
 def test_the_machine_has_processors_and_memory() -> None:

@@ -30,16 +30,21 @@ class Fake:
         self.faults = list(faults)
         self.deaths: asyncio.Queue[str] = asyncio.Queue()
         self.starts = self.stops = 0
+        self.load_takes: Callable[[], None] = lambda: None
+        self.stop_fails = False
 
     async def start(self) -> None:
         self.starts += 1
         await self.loaded.wait()
+        self.load_takes()
         fault = self.faults.pop(0) if self.faults else None
         if fault is not None:
             raise fault
 
     async def stop(self) -> None:
         self.stops += 1
+        if self.stop_fails:
+            raise OSError("no descriptor is free")
 
     async def died(self) -> str:
         return await self.deaths.get()
@@ -146,15 +151,28 @@ async def test_a_crash_loop_ends_failed() -> None:
     await stage.host.stop()
 
 
-async def test_old_deaths_do_not_count() -> None:
-    stage = Stage(Fake(), restarts=Restarts(limit=1, window=100))
+async def test_what_has_worked_for_a_while_begins_anew() -> None:
+    stage = Stage(Fake(), restarts=Restarts(limit=1, lasting=100))
     stage.host.start()
     await stage.host.wait_ready()
     for _ in range(3):
-        await stage.die("killed")
         stage.now += 200
+        await stage.die("killed")
     assert stage.host.ready()
     assert stage.delays == [1, 1, 1]
+    await stage.host.stop()
+
+
+async def test_a_crash_loop_of_what_loads_slowly_ends_failed_too() -> None:
+    stage = Stage(engine := Fake(), restarts=Restarts(limit=3, lasting=100))
+    engine.load_takes = lambda: setattr(stage, "now", stage.now + 1000)
+    stage.host.start()
+    await stage.host.wait_ready()
+    for _ in range(4):
+        stage.now += 90
+        await stage.die("hung")
+    assert stage.host.status.state == "failed"
+    assert stage.host.status.detail.startswith("died 4 times in a row, each time within 100 s, last: hung")
     await stage.host.stop()
 
 
@@ -191,13 +209,28 @@ async def test_a_failed_reload_counts_as_a_death() -> None:
     await stage.host.stop()
 
 
-async def test_memory_that_is_short_for_a_moment_does_not_end_an_engine_that_has_worked() -> None:
-    stage = Stage(engine := Fake(None, SettingsError("0.9 GiB are free")))
+@pytest.mark.parametrize("fault", [SettingsError("0.9 GiB are free"), WeightsError("no such folder"), BlockingIOError("no process")])
+async def test_what_is_short_for_a_moment_does_not_end_an_engine_that_has_worked(fault: Exception) -> None:
+    stage = Stage(engine := Fake(None, fault))
+    engine.stop_fails = True
     stage.host.start()
     await stage.host.wait_ready()
     await stage.die("killed")
     assert stage.host.ready()
     assert engine.starts == 3
+    engine.stop_fails = False
+    await stage.host.stop()
+
+
+async def test_what_cannot_be_cleared_away_does_not_keep_the_process() -> None:
+    stage = Stage(engine := Fake(), on_death="exit")
+    engine.stop_fails = True
+    stage.host.start()
+    await stage.host.wait_ready()
+    await stage.die("killed")
+    await stage.host._task  # type: ignore[misc]
+    assert stage.exits == [1]
+    engine.stop_fails = False
     await stage.host.stop()
 
 

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from api import recordings as module
@@ -68,6 +69,20 @@ async def test_who_leaves_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None
     go.set()
     assert await asyncio.to_thread(goes_on.get, True, 10) is False
     assert recordings.seconds == 0
+
+
+async def test_hours_of_audio_do_not_take_the_threads_of_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    go = threading.Event()
+    monkeypatch.setattr(module, "decode", lambda file, longest, grow: go.wait(30) and np.zeros(1, np.float32))
+    recordings = Recordings(1)
+    decoding = [asyncio.create_task(recordings.decoded(second())) for _ in range(64)]
+    await asyncio.sleep(0)
+    try:
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 10) == "free"
+        assert not any(task.done() for task in decoding)
+    finally:
+        go.set()
+        await asyncio.gather(*decoding)
 
 
 async def test_nothing_is_kept_of_work_that_failed() -> None:

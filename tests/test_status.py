@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import subprocess
 import sys
+import threading
 import tomllib
 
 import pytest
@@ -12,6 +14,7 @@ from websockets.asyncio.client import connect
 
 from api import machine as reading
 from models import devices
+from models.errors import EngineFailed
 from tests.servers import ROOT, Server
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +51,37 @@ async def test_however_many_ask_the_machine_is_read_once_a_second(monkeypatch: p
     machine.at -= 1
     await machine.read()
     assert len(read) == 2
+
+
+async def test_a_driver_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    again, calls = threading.Event(), queue.SimpleQueue[None]()
+
+    def hangs() -> tuple[devices.GPU, ...]:
+        calls.put(None)
+        again.wait(30)
+        return ()
+
+    machine = reading.Machine()
+    before = await machine.read()
+    monkeypatch.setattr(devices, "gpus", hangs)
+    monkeypatch.setattr(reading, "PATIENCE", 0.01)
+    for _ in range(20):
+        machine.at -= 1
+        assert await machine.read() == before
+    assert calls.qsize() == 1
+    await asyncio.to_thread(lambda: None)  # the threads of all others are free
+    again.set()
+    monkeypatch.setattr(reading, "PATIENCE", 30)
+    await machine.read()
+    assert machine._next is None
+
+
+async def test_a_driver_that_fails_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> tuple[devices.GPU, ...]:
+        raise EngineFailed("GPU is lost")
+
+    monkeypatch.setattr(devices, "gpus", fails)
+    assert (await reading.Machine().read())["gpus"] == []
 
 
 def test_the_memory_of_what_a_process_has_started_counts() -> None:

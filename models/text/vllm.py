@@ -23,11 +23,11 @@ from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextReq
 from models.errors import STOPPED, EngineDied, EngineFailed, NotReady, WeightsError
 from models.quiet import QUIET
 from models.text.vllm_files import Files
+from models.text.vllm_log import ErrorLog
 from settings import Text
 
 if TYPE_CHECKING:
     from models.text.vllm_death import Alarm
-    from models.text.vllm_load import ErrorLog
     from models.text.vllm_openai import OpenAIApp
     from models.text.vllm_request import Requests
 
@@ -226,7 +226,7 @@ class VllmEngine:
         if abandoned.is_set():
             raise EngineFailed(f"the load of {self.name} was called off")
         self._files = files = Files()
-        self._errors = errors = vllm_load.ErrorLog(files.folder)
+        self._errors = errors = ErrorLog(files.folder)
         share = self._memory() if vllm_load.on_gpu() else {}
         given = {**vllm_load.EXTENSION, **share, **self._settings.args}
         args = vllm_openai.parse(given, **self._own(path), **errors.arguments(given))

@@ -18,10 +18,13 @@ from vllm.v1.engine.async_llm import AsyncLLM
 
 from models.errors import EngineDied
 from models.parent import kill_tree
-from models.text.vllm_load import ErrorLog
+from models.text.vllm_log import ErrorLog
 
 REAPED = 1.0
 """Seconds within which a process that ends has an exit code. One that holds much memory takes a while."""
+
+RECENT = 60.0
+"""Seconds before a death is noticed in which its cause was logged."""
 
 
 class Alarm:
@@ -97,7 +100,7 @@ def how_it_ended(llm: AsyncLLM, errors: ErrorLog) -> str:
     while processes(llm) and all(process.exitcode is None for process in processes(llm)) and monotonic() < until:
         sleep(0.02)
     ends = [f"{process.name} {_end(process.exitcode)}" for process in processes(llm) if process.exitcode is not None]
-    return ": ".join(filter(None, [", ".join(ends) or "vLLM's engine reports an error", errors.root_cause()]))
+    return ": ".join(filter(None, [", ".join(ends) or "vLLM's engine reports an error", errors.root_cause(RECENT)]))
 
 
 def _end(code: int) -> str:

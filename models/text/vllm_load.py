@@ -6,15 +6,11 @@ Importing this file imports vLLM (seconds): do it in a thread, after the environ
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
-import os
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from vllm.engine.arg_utils import AsyncEngineArgs
-from vllm.logger import DEFAULT_LOGGING_CONFIG
 from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.func_utils import _supports_kw
@@ -25,55 +21,12 @@ from models.errors import EngineFailed, FiresideError, SettingsError, WeightsErr
 from models.parent import kill_tree
 from models.text.vllm_core import tie
 from models.text.vllm_llm import CarefulLLM
+from models.text.vllm_log import ErrorLog, class_of
 from models.text.vllm_worker import OutOfGroup
 
 EXTENSION = {"worker_extension_cls": f"{OutOfGroup.__module__}.{OutOfGroup.__name__}"}
 # The classes of a failed load that speak of the files, by the name that a traceback of the child process shows.
 BROKEN_FILES = ("SafetensorError", "FileNotFoundError", "UnpicklingError", "JSONDecodeError")
-
-
-class ErrorLog:
-    """The errors of vLLM's processes, kept in a file: a child that dies leaves its reason in its log, and nowhere else."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._errors = folder / "errors.log"
-
-    def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
-        """vLLM's arguments for logging as it always does, and to this file. None where the user has configured logging."""
-        if "VLLM_LOGGING_CONFIG_PATH" in os.environ or given.keys() & {"logging_config", "log_config_file", "log_level"}:
-            return {}
-        path = self._folder / "logging.json"
-        path.write_text(json.dumps(_with_file(DEFAULT_LOGGING_CONFIG, self._errors)), encoding="utf-8")
-        return {"logging_config": {"pylogging_config_file": str(path)}}
-
-    def root_cause(self) -> str:
-        """`Class: message` of the first exception logged, or an empty string. The first one: later ones are its consequences."""
-        try:
-            lines = iter(self._errors.read_text(encoding="utf-8", errors="replace").splitlines())
-        except FileNotFoundError:
-            return ""
-        for line in lines:
-            if line.startswith("Traceback (most recent call last)"):
-                cause = next((line.strip() for line in lines if line and not line[0].isspace()), "")
-                if _class(cause) != "EngineDeadError":  # how this process noticed, not why
-                    return cause
-        return ""
-
-
-def _class(cause: str) -> str:
-    return cause.split(":")[0].rpartition(".")[2]
-
-
-def _with_file(config: dict[str, Any], path: Path) -> dict[str, Any]:
-    handler = {"class": "logging.FileHandler", "filename": str(path), "level": "ERROR", "formatter": "plain", "delay": True}
-    vllm = config["loggers"]["vllm"]
-    return {
-        **config,
-        "formatters": {**config["formatters"], "plain": {"format": "%(message)s"}},
-        "handlers": {**config["handlers"], "fireside": handler},
-        "loggers": {**config["loggers"], "vllm": {**vllm, "handlers": [*vllm["handlers"], "fireside"]}},
-    }
 
 
 def load(args: argparse.Namespace, errors: ErrorLog) -> AsyncLLM:
@@ -94,7 +47,7 @@ def load(args: argparse.Namespace, errors: ErrorLog) -> AsyncLLM:
         )
     except Exception as error:  # vLLM says nothing of what it may raise here
         cause = errors.root_cause() or f"{type(error).__name__}: {one_line(error)}"
-        kind = WeightsError if _class(cause) in BROKEN_FILES else EngineFailed
+        kind = WeightsError if class_of(cause) in BROKEN_FILES else EngineFailed
         raise kind(f"vLLM could not load {args.model}: {cause}") from error
 
 
