@@ -17,10 +17,14 @@ from models import work
 from models.base import Scope
 from models.errors import RateLimited
 
+STEP = 1.0
+"""Seconds by which a clock that is set differs from one that runs a little fast."""
+
 
 class Accounts:
     def __init__(self) -> None:
-        storage = MemoryStorage()
+        self._storage = storage = MemoryStorage()
+        self._day = _day()
         # What was spent is known when it is over, and may be more than was left: only this kind of window counts that.
         self._tokens = FixedWindowRateLimiter(storage)
         self._requests = MovingWindowRateLimiter(storage)
@@ -35,6 +39,8 @@ class Accounts:
             yield
         finally:
             self._running[holder.name] -= 1
+            if not self._running[holder.name]:  # of a key that is gone nothing is kept
+                del self._running[holder.name]
             spent = work.current()
             spent.settle()
             self._spend(holder, spent.prompt_tokens + spent.completion_tokens)
@@ -45,12 +51,25 @@ class Accounts:
 
     def _check(self, holder: Holder) -> None:
         key, name = holder.key, holder.name
+        self._follow_the_clock()
         if key.concurrency and self._running[name] >= key.concurrency:
             raise RateLimited(f"the key {name!r} has {key.concurrency} requests running, all that it may: wait for one.", retry_after=1)
         if (most := key.tokens_per_minute) and not self._tokens.test(item := RateLimitItemPerMinute(most), "tokens", name):
             raise _refusal(self._tokens, item, "tokens", name)
         if (most := key.requests_per_minute) and not self._requests.hit(item := RateLimitItemPerMinute(most), "requests", name):
             raise _refusal(self._requests, item, "requests", name)
+
+    def _follow_the_clock(self) -> None:
+        """`limits` goes by the clock of the day. Where that is set back, its windows would be shut for as long: they begin anew."""
+        day = _day()
+        if abs(day - self._day) > STEP:
+            self._storage.reset()
+        self._day = day
+
+
+def _day() -> float:
+    """What changes only where the clock of the day is set, or the machine sleeps."""
+    return time.time() - time.monotonic()
 
 
 def _refusal(window: RateLimiter, item: RateLimitItem, what: str, name: str) -> RateLimited:

@@ -35,7 +35,7 @@ from settings.whole import Settings
 
 
 def create_app(runtime: Runtime) -> FastAPI:
-    app = FastAPI(title="Fireside", version=VERSION)
+    app = FastAPI(title="Fireside", version=VERSION, docs_url=None, redoc_url=None)  # those pages fetch their scripts from elsewhere
     errors.install(app)
     if runtime.text:  # first, as routes are tried in their order
         app.router.routes.append(Route(chat_stream.ROUTE, chat.ChatGateway(runtime)))

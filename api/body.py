@@ -56,6 +56,8 @@ class Room:
             yield take
         finally:
             self._taken[name] -= mine
+            if not self._taken[name]:
+                del self._taken[name]
 
 
 async def whole(scope: Scope, receive: Receive, limits: Limits, take: Take) -> Receive:

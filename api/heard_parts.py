@@ -12,7 +12,6 @@ from typing import Any
 from api import errors, metrics
 from api.chat_stream import ROUTE
 from api.past_audio import PastAudio
-from api.places import Places
 from api.runtime import Runtime
 from api.transcriptions import hear
 from models.base import LISTENING_RATE, ListeningJob
@@ -28,42 +27,41 @@ class HeardParts:
         self.runtime = runtime
         self._limits = runtime.settings.listening
         self._known = PastAudio()
-        self._places = Places(self._limits.max_waiting, "recordings")
 
-    async def written(self, messages: Any, owner: str) -> Any:
+    async def written(self, messages: Any, owner: str, priority: int) -> Any:
         """The messages with a text for each recording. Raises InvalidInput, naming the part, and what the engine raises.
 
         Without a listening engine they stay as they are: the text engine itself may have ears, or says that it has none.
         """
         if self.runtime.listening is None or not isinstance(messages, list):
             return messages
-        return [await self._message(message, f"messages.{place}", owner) for place, message in enumerate(messages)]
+        return [await self._message(message, f"messages.{place}", owner, priority) for place, message in enumerate(messages)]
 
-    async def _message(self, message: Any, place: str, owner: str) -> Any:
+    async def _message(self, message: Any, place: str, owner: str, priority: int) -> Any:
         parts = message.get("content") if isinstance(message, dict) else None
         if not isinstance(parts, list):
             return message
-        return message | {"content": [await self._part(part, f"{place}.content.{at}", owner) for at, part in enumerate(parts)]}
+        return message | {"content": [await self._part(part, f"{place}.content.{at}", owner, priority) for at, part in enumerate(parts)]}
 
-    async def _part(self, part: Any, place: str, owner: str) -> Any:
+    async def _part(self, part: Any, place: str, owner: str, priority: int) -> Any:
         if not isinstance(part, dict) or part.get("type") != KIND:
             return part
         param = f"{place}.{KIND}"
         digest, data = await asyncio.to_thread(_opened, part.get(KIND), f"{param}.data")
         if (text := self._known.find(digest)) is None:
-            text = await self._transcript(data, param, f"{owner}.{place}")
+            text = await self._transcript(data, param, f"{owner}.{place}", priority)
             self._known.add(digest, text)
         return {"type": "text", "text": text}
 
-    async def _transcript(self, data: bytes, param: str, owner: str) -> str:
+    async def _transcript(self, data: bytes, param: str, owner: str, priority: int) -> str:
         if len(data) > self._limits.max_bytes:
             raise TooLarge(f"{param} has {len(data)} bytes: at most {self._limits.max_bytes} are taken. Send less.", param=param)
-        with self._places.taking():
+        with self.runtime.recordings.places.taking():
             try:
                 samples = await self.runtime.recordings.decoded(io.BytesIO(data))
             except InvalidInput as error:
                 raise InvalidInput(f"{param}: {error}", param=param) from error
-            heard = await hear(self.runtime, ListeningJob(owner, samples, urgent=True))
+            heard = await hear(self.runtime, ListeningJob(owner, samples, urgent=True, priority=priority))
         metrics.hear(ROUTE, len(samples) / LISTENING_RATE)
         if not heard.text():
             raise InvalidInput(f"{param}: nothing is said in it. Send a recording with speech, or text.", param=param)

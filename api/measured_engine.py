@@ -1,27 +1,31 @@
-"""A speech engine whose real-time factor is observed, sentence by sentence."""
+"""A speech engine whose real-time factor is observed, sentence by sentence, and that is not waited for for ever."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from time import perf_counter
 
 from prometheus_client import Histogram
 
+from api.patience import never_silent
 from models.base import Audio, SpeechJob
 from voice.schedule import Synthesizer
 
 _RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
 rtf = Histogram(
-    "fireside_rtf", "Real-time factor: a sentence's share of the speech engine's time, in seconds per second of its audio", buckets=_RATIOS
+    "fireside_tts_rtf", "Real-time factor: a sentence's share of the engine's time, in seconds per second of its audio", buckets=_RATIOS
 )
 
 
 class MeasuredEngine:
     """The sentences inside it share its time, and each is charged its share: many at once do not make the engine look slow."""
 
-    def __init__(self, engine: Synthesizer, clock: Callable[[], float] = perf_counter) -> None:
+    def __init__(self, engine: Synthesizer, silence: float = math.inf, clock: Callable[[], float] = perf_counter) -> None:
+        """A sentence of which nothing comes for `silence` seconds raises EngineTimeout."""
         self._engine = engine
+        self._silence = silence
         self._clock = clock
         self._inside = 0
         self._work = 0.0
@@ -34,8 +38,8 @@ class MeasuredEngine:
     async def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
         began, seconds = self._enter(1), 0.0
         try:
-            async with aclosing(self._engine.synthesize(job)) as made:
-                async for audio in made:
+            async with aclosing(self._engine.synthesize(job)) as made, aclosing(never_silent(made, self._silence)) as heard:
+                async for audio in heard:
                     seconds += audio.seconds
                     yield audio
         finally:

@@ -22,7 +22,7 @@ from starlette.responses import Response
 from api import entries
 from api.entries import Entry, Event
 from api.errors import refusal
-from api.streaming import GONE, Cancelled, Disconnected, Stream
+from api.streaming import CLOSED, GONE, Cancelled, Disconnected, Stream
 from models import work
 
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -51,13 +51,13 @@ itl = Histogram(
     "fireside_itl_seconds", "Inter-token latency: mean gap between the chunks of one streamed answer", ["route"], buckets=_SECONDS
 )
 ttfa = Histogram(
-    "fireside_ttfa_seconds",
+    "fireside_tts_ttfa_seconds",
     "Time to first audio: from the text, or the end of the user's turn, to the first audio sent",
     ["route"],
     buckets=_SECONDS,
 )
 heard_seconds = Counter("fireside_heard_seconds_total", "Seconds of audio written down for clients", ["route"])
-audio_seconds = Counter("fireside_audio_seconds_total", "Seconds of audio made for clients", ["route"])
+audio_seconds = Counter("fireside_tts_audio_seconds_total", "Seconds of audio made for clients", ["route"])
 sockets = Counter("fireside_sockets_total", "Sockets that were opened", ["route"])
 open_sockets: Counts[str] = Counts()
 """By route, now."""
@@ -197,6 +197,9 @@ class CountedRoute(APIRoute):
         async def counting(request: Request) -> Response:
             try:
                 response = await handle(request)
+            except (Disconnected, ClientDisconnect) as error:
+                refused(self.path, error)
+                return Response(status_code=CLOSED)  # to nobody
             except BaseException as error:
                 refused(self.path, error)
                 raise

@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from api.places import Places
 from models.errors import Overloaded
 from voice.decode import decode
 
@@ -19,7 +20,9 @@ AT_ONCE = 4
 
 
 class Recordings:
-    def __init__(self, max_seconds: float) -> None:
+    def __init__(self, max_seconds: float, max_waiting: int = 32) -> None:
+        self.places = Places(max_waiting, "recordings")
+        """For those that come in files, from their upload on. A turn of a conversation waits behind none of them, and for none."""
         self.seconds = 0.0
         """Of all that are in memory."""
         self._longest = max_seconds

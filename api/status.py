@@ -55,7 +55,7 @@ def _limits(runtime: Runtime) -> dict[str, dict[str, Any]]:
     text, speech, listening = runtime.settings.text, runtime.settings.speech, runtime.settings.listening
     vllm = {name: value for name, value in text.args.items() if name in _VLLM}
     return {
-        "text": {"running": text.max_running, "waiting": text.max_waiting, **vllm},
+        "text": {"running": text.most_running, "waiting": text.max_waiting, **vllm},
         "speech": {"running": speech.concurrency, "waiting": speech.max_waiting, "max_chars": speech.max_chars},
         "listening": {"waiting": listening.max_waiting, "max_seconds": listening.max_seconds, "max_bytes": listening.max_bytes},
     }

@@ -24,6 +24,10 @@ class Cancelled(Exception):
     """The client does not want the rest."""
 
 
+CLOSED = 499
+"""What nginx tells of a request that its client has closed."""
+
+
 class Disconnected(Cancelled):
     """The client left before the work was done."""
 
@@ -89,7 +93,7 @@ class Stream(Response):
 
 
 async def answer_nobody(send: Send) -> None:
-    """499, as nginx calls it: the client closed the request. After a response has begun this has no effect."""
+    """After a response has begun this has no effect."""
     with suppress(RuntimeError, OSError):
-        await send({"type": "http.response.start", "status": 499, "headers": []})
+        await send({"type": "http.response.start", "status": CLOSED, "headers": []})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -65,7 +65,7 @@ class Wanted(BaseModel):
 
 def router(runtime: Runtime) -> APIRouter:
     routes = APIRouter(route_class=metrics.CountedRoute)
-    places = Places(runtime.settings.listening.max_waiting, "recordings")
+    places = runtime.recordings.places
     for route, task in ROUTES.items():
         answers: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in TYPES}}}
         endpoint = _endpoint(runtime, places, route, task)

@@ -12,7 +12,7 @@ PROBES = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})
 """Asked all the time, by machines, and not counted."""
 QUIET = PROBES | {"/v1/status"}
 """The page asks for this one as long as it is open: nothing is told of them unless they were refused."""
-_KNOWN = QUIET | {"/generate", "/docs", "/openapi.json"}
+_KNOWN = QUIET | {"/generate", "/openapi.json"}
 
 
 class Watch:

@@ -82,7 +82,7 @@ def main() -> None:
     kind = "mock" if configuration.load(options.profile).text.engine == "mock" else "cpu"
     profile = recipes.variant(options.profile, CHANGES[kind])
     settings = configuration.load(profile)
-    most = settings.text.max_running
+    most = settings.text.most_running
     with running(recipes.fireside(profile)) as server:
         if kind == "mock" and len(os.sched_getaffinity(0)) > 1:
             server.pin(CORE)

@@ -47,8 +47,8 @@ class Text(Part):
     """Environment for vLLM, e.g. VLLM_CPU_KVCACHE_SPACE. Set before vLLM is imported; what the process already has wins."""
     on_death: Literal["restart", "exit"] = "restart"
     """When the engine process dies: load it again, or exit non-zero so that an orchestrator does."""
-    max_running: int = Field(256, ge=1)
-    """Requests in the engine at once, some of which it may make wait itself; more wait before it, by their keys' priorities."""
+    max_running: int = Field(0, ge=0)
+    """Requests in it at once; more wait before it, by their keys' priorities. 0 is as many as vLLM works on (`args.max_num_seqs`)."""
     max_waiting: int = Field(512, ge=0)
     """Requests that may wait before it; more are refused with 503."""
     queue_timeout: float = Field(60, gt=0)
@@ -59,6 +59,14 @@ class Text(Part):
     """One token, asked for when EngineCore has told of no step: so a hang is found."""
     mock: MockText = MockText()
     """How the mock engine behaves."""
+
+    @property
+    def most_running(self) -> int:
+        """`max_running` itself. With 0 vLLM makes none of them wait, where neither priorities nor `queue_timeout` would count."""
+        if self.max_running:
+            return self.max_running
+        many, ranks = self.args.get("max_num_seqs", 256), self.args.get("data_parallel_size", 1)
+        return many * ranks if isinstance(many, int) and isinstance(ranks, int) else 256
 
 
 class MockSpeech(Part):

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from models.errors import SettingsError
 from settings.access import NAME, Key
+from settings.plain_yaml import read_yaml
 from settings.whole import Settings
 
 _KEYS = TypeAdapter(dict[str, Key])
@@ -42,7 +43,7 @@ def read(file: Path) -> dict[str, Key]:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"the API keys in {file} cannot be read: {error}") from error
     try:
-        keys = _KEYS.validate_python(yaml.safe_load(text) or {})
+        keys = _KEYS.validate_python(read_yaml(text) or {})
     except yaml.YAMLError as error:
         raise SettingsError(f"{file} is not YAML: {error}") from error
     except ValidationError as error:

@@ -46,12 +46,12 @@ def test_text_is_counted_and_its_first_token_timed(server: Server) -> None:
 
 def test_speech_is_counted_and_its_audio_measured(server: Server) -> None:
     ok, total = requests(server, "/v1/audio/speech", "ok"), all_requests(server)
-    names = ('fireside_ttfa_seconds_count{route="/v1/audio/speech"}', "fireside_rtf_count")
+    names = ('fireside_tts_ttfa_seconds_count{route="/v1/audio/speech"}', "fireside_tts_rtf_count")
     before = [server.metric(name) for name in names]
-    seconds = server.metric('fireside_audio_seconds_total{route="/v1/audio/speech"}')
+    seconds = server.metric('fireside_tts_audio_seconds_total{route="/v1/audio/speech"}')
     audio = httpx.post(f"{server.url}/v1/audio/speech", json=SPEECH).content
     assert (ok(), total(), [server.metric(name) for name in names]) == (1, 1, [count + 1 for count in before])
-    made = server.metric('fireside_audio_seconds_total{route="/v1/audio/speech"}') - seconds
+    made = server.metric('fireside_tts_audio_seconds_total{route="/v1/audio/speech"}') - seconds
     assert made == pytest.approx(len(audio) / 2 / 24000)
 
 
@@ -153,11 +153,11 @@ async def test_rtf_is_seconds_of_work_whoever_shares_them_and_however_slow_the_r
         async for _ in measured.synthesize(SpeechJob("me", index, "text", "voice")):
             pass
 
-    before = REGISTRY.get_sample_value("fireside_rtf_sum") or 0.0
+    before = REGISTRY.get_sample_value("fireside_tts_rtf_sum") or 0.0
     now = 100.0  # idle until here
     readers = [asyncio.create_task(read(index)) for index in range(4)]
     await asyncio.sleep(0)
     now = 102.0
     engine.go.set()
     await asyncio.gather(*readers)
-    assert (REGISTRY.get_sample_value("fireside_rtf_sum") or 0.0) - before == pytest.approx(2.0)
+    assert (REGISTRY.get_sample_value("fireside_tts_rtf_sum") or 0.0) - before == pytest.approx(2.0)

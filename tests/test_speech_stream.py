@@ -288,7 +288,7 @@ async def test_it_counts_each_utterance_and_each_refusal(server: Server, ws: Cli
     def counted(outcome: str) -> float:
         return server.metric(f'fireside_requests_total{{outcome="{outcome}",route="{ROUTE}"}}')
 
-    names = (f'fireside_ttfa_seconds_count{{route="{ROUTE}"}}', f'fireside_audio_seconds_total{{route="{ROUTE}"}}')
+    names = (f'fireside_tts_ttfa_seconds_count{{route="{ROUTE}"}}', f'fireside_tts_audio_seconds_total{{route="{ROUTE}"}}')
     ok, refused, first, seconds = counted("ok"), counted("invalid_request_error"), *map(server.metric, names)
     await ws.send("nonsense")
     done = (await spoken(ws, "Some audio."))[-1]

@@ -76,7 +76,8 @@ class Connection(ABC):
         gone = sending.done()
         await cancel(sending, sent)
         if not gone:
-            await self.socket.close(how.close, how.code)
+            with suppress(*GONE):
+                await self.socket.close(how.close, how.code)
 
     async def _serve(self) -> None:
         tasks = [asyncio.create_task(work) for work in (self._read(), self._work(), self.outbox.send())]

@@ -17,6 +17,9 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Id = Annotated[str, Field(min_length=1, max_length=128)]
+
+
 class InputText(Part):
     type: Literal["input_text"]
     text: str
@@ -40,7 +43,7 @@ class OutputAudio(Part):
 
 
 class Base(Part):
-    id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    id: Id | None = None
     object: Literal["realtime.item"] | None = None
     status: Literal["completed", "incomplete", "in_progress"] | None = None
 
@@ -65,20 +68,24 @@ class AssistantMessage(Base):
 
 class FunctionCall(Base):
     type: Literal["function_call"]
-    call_id: str | None = None
+    call_id: Id | None = None
     name: str
     arguments: str
 
 
 class FunctionCallOutput(Base):
     type: Literal["function_call_output"]
-    call_id: str
+    call_id: Id
     output: str
 
 
 Message = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
 Wire = Annotated[Message | FunctionCall | FunctionCallOutput, Field(discriminator="type")]
 _wire = TypeAdapter[SystemMessage | UserMessage | AssistantMessage | FunctionCall | FunctionCallOutput](Wire)
+
+
+EMPTY = 100
+"""Characters that a part without text takes as much memory as."""
 
 
 @dataclass(slots=True)
@@ -94,10 +101,13 @@ class Entry:
 
     @property
     def characters(self) -> int:
+        """That it takes as much memory as."""
         item = self.item
         if isinstance(item, ToolCall):
             return len(item.name) + len(item.arguments)
-        return len(item.output if isinstance(item, ToolResult) else item.text or _text(self.parts))
+        if isinstance(item, ToolResult):
+            return len(item.output)
+        return len(item.text or _text(self.parts)) + EMPTY * len(self.parts)
 
     def take_audio(self, place: int) -> str:
         """As it was written. It is not kept."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
+from api.accounts import priority
 from api.realtime import client_events as events
 from api.realtime.answer import Answer, Surroundings
 from api.realtime.configuration import Configuration, ServerVad
@@ -72,7 +73,13 @@ class RealtimeSession(Connection):
         self._id = new_id("sess")
         self._ducking = socket.query_params.get("ducking", "").lower() in {"true", "1"}
         self._transcripts = Transcripts(self.outbox, lambda words: self._tell(Transcribed(words)))
-        self._ear = Ear(request_id(socket.scope), runtime.require_listening, lambda: self.conversation.playback.audible(clock()))
+        self._ear = Ear(
+            request_id(socket.scope),
+            runtime.require_listening,
+            lambda: self.conversation.playback.audible(clock()),
+            priority(socket.scope),
+            runtime.settings.limits.silence_timeout,
+        )
         self._around = Surroundings(
             runtime,
             socket.scope,

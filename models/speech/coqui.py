@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -29,6 +30,9 @@ from models.speech.windows import ENOUGH, sizes
 from models.speech.words import word_times
 from models.speech.xtts import XttsModel
 
+# They log a text that has a character which they do not know: what is spoken is no matter of the log.
+for _name in ("TTS.tts.utils.text.tokenizer", "TTS.tts.layers.xtts.zh_num2words"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
 _CHECKPOINTS = ("model.pth", "model_file.pth", "best_model.pth", "model_file.pth.tar", "model.pth.tar", "checkpoint.pth")
 # Files beside a checkpoint, and the key that holds their path on the machine where the voice was trained.
 _COMPANIONS = {

@@ -92,7 +92,7 @@ def test_metrics_stand_beside_vllm_s(real_server: Server) -> None:
     for _ in client.completions.create(model="gpt-4o-mini", prompt="One, two,", max_tokens=8, stream=True):
         pass
     page = real_server.get("/metrics").text
-    for name in ("fireside_ttft_seconds_count", "fireside_itl_seconds_count", "fireside_ttfa_seconds_count", "fireside_rtf_count"):
+    for name in ("fireside_ttft_seconds_count", "fireside_itl_seconds_count", "fireside_tts_ttfa_seconds_count", "fireside_tts_rtf_count"):
         assert name in page
     assert "vllm:num_requests_running" in page
 
