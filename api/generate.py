@@ -19,7 +19,7 @@ from api.requests import request_id
 from api.runtime import Runtime
 from api.streaming import Disconnected, unless_gone
 from models.base import ASGIApp, Receive, Sampling, Scope, Send, TextChunk, TextRequest
-from models.errors import InvalidInput
+from models.errors import EngineFailed, FiresideError, InvalidInput
 
 
 class Message(BaseModel):
@@ -91,7 +91,7 @@ async def generate(runtime: Runtime, asked: GenerateRequest, request: Request) -
                     timeline.item()
                     yield chunk.text
             except Exception as error:
-                timeline.failed = True
+                timeline.error = error if isinstance(error, FiresideError) else EngineFailed(str(error))
                 yield "\n\nevent: error\ndata: " + errors.text(error) + "\n\n"
                 return
         timeline.finished = True

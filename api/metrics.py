@@ -24,6 +24,7 @@ from api.entries import Entry, Event
 from api.errors import refusal
 from api.streaming import CLOSED, GONE, Cancelled, Disconnected, Stream
 from models import work
+from models.errors import FiresideError
 
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)
 _LONG = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -82,18 +83,18 @@ class Timeline:
 @dataclass
 class TextTimeline(Timeline):
     status: int = 200
-    failed: bool = False
-    """An error event went out in mid-stream."""
+    error: FiresideError | None = None
+    """That was told instead of an answer, or went out in mid-stream."""
     finished: bool = False
     """The whole answer went out."""
     sending: bool = False
     """An item is on its way to a client that has not taken it yet."""
 
     def outcome(self) -> str:
+        if self.error is not None:
+            return outcome(self.error)
         if self.status >= 400:
             return f"http_{self.status}"
-        if self.failed:
-            return "engine_failed"
         return "ok" if self.finished else "cancelled"
 
 
@@ -220,7 +221,10 @@ def text(route: str, timeline: TextTimeline | None = None) -> Iterator[TextTimel
         _fail(entry, route, error)
         raise
     else:
-        end(entry, route, timeline.outcome())
+        if timeline.error is not None and timeline.status >= 400:
+            _fail(entry, route, timeline.error)
+        else:
+            end(entry, route, timeline.outcome())
         entry.gone = entry.outcome == "cancelled"
     finally:
         if timeline.items:

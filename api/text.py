@@ -17,7 +17,7 @@ from api.patience import Patience
 from api.runtime import Runtime
 from api.streaming import Disconnected, answer_nobody, unless_gone
 from models.base import Receive, Scope, Send
-from models.errors import EngineDied, EngineTimeout, FiresideError, NotReady, Overloaded
+from models.errors import EngineDied, EngineFailed, EngineTimeout, FiresideError, NotReady, Overloaded
 
 ASGIMessage = MutableMapping[str, Any]
 
@@ -131,12 +131,15 @@ def again(messages: list[ASGIMessage], receive: Receive) -> Receive:
     return again
 
 
-def _in_our_words(start: ASGIMessage, body: ASGIMessage, ready: bool) -> tuple[ASGIMessage, ASGIMessage]:
-    """vLLM's 503 in the form of ours: it was full, or it has died with the request."""
-    told = _error_of(body["body"])
+def _refused(body: bytes, ready: bool) -> FiresideError | None:
+    """What vLLM's 503 means: it was full, or it has died with the request. None for one in our words already, or in unknown ones."""
+    told = _error_of(body)
     if told is None or isinstance(told.get("code"), str):
-        return start, body
-    error = Overloaded(str(told.get("message"))) if ready else EngineDied(str(told.get("message")))
+        return None
+    return Overloaded(str(told.get("message"))) if ready else EngineDied(str(told.get("message")))
+
+
+def _in_our_words(error: FiresideError, start: ASGIMessage, body: ASGIMessage) -> tuple[ASGIMessage, ASGIMessage]:
     content = errors.text(error).encode()
     kept = [(name, value) for name, value in start["headers"] if name not in {b"content-length", RETRY}]
     headers = [*kept, (b"content-length", b"%d" % len(content)), (RETRY, b"%d" % NotReady("").retry_after)]
@@ -147,14 +150,17 @@ def _messages_event(error: FiresideError) -> str:
     return f"event: error\ndata: {json.dumps({'type': 'error', **errors.body(error)})}\n\n"
 
 
-def _why(event: ASGIMessage, ready: bool) -> ASGIMessage:
-    """An engine that has ended in the midst, in our words. vLLM's /v1/messages cannot read that error in the stream it is made from."""
+def _why(event: ASGIMessage, ready: bool) -> tuple[FiresideError, ASGIMessage]:
+    """An error in the midst; of an engine that has ended, in our words. vLLM's /v1/messages cannot read that in its own stream."""
     told = _error_of(event["body"].removeprefix(b"data: "))
     if ready and (told is None or told.get("code") != HTTPStatus.SERVICE_UNAVAILABLE):  # in the midst, a death that we do not know of yet
-        return event
+        died = told is not None and told.get("code") == "engine_died"
+        return (EngineDied if died else EngineFailed)(str((told or {}).get("message"))), event
     if told is None:
-        return {**event, "body": _messages_event(EngineDied("the language model has ended: send this again once it is back")).encode()}
-    return {**event, "body": f"data: {errors.text(EngineDied(str(told.get('message'))))}\n\n".encode()}
+        error = EngineDied("the language model has ended: send this again once it is back")
+        return error, {**event, "body": _messages_event(error).encode()}
+    error = EngineDied(str(told.get("message")))
+    return error, {**event, "body": f"data: {errors.text(error)}\n\n".encode()}
 
 
 def _error_of(body: bytes) -> dict[str, Any] | None:
@@ -178,12 +184,14 @@ def _watched(send: Send, timeline: metrics.TextTimeline, ready: Callable[[], boo
         elif message.get("more_body"):
             timeline.item()
             if message["body"].startswith(_ERROR_EVENTS):
-                timeline.failed = True
-                message = _why(message, ready())
+                timeline.error, message = _why(message, ready())
         else:
             timeline.finished = True
             if held:
-                start, message = _in_our_words(held.pop(), message, ready())
+                start, error = held.pop(), _refused(message["body"], ready())
+                if error is not None:
+                    timeline.error = error
+                    start, message = _in_our_words(error, start, message)
                 await send(start)
         timeline.sending = True
         await send(message)
