@@ -16,7 +16,7 @@ ENGINE_TESTS := cpu dev whisper weights
 TESTERS ?= 3
 ENGINE_TEST = $(patsubst %,tests/engines/test_%.py,$(1))
 # These need all of the machine: they speak and hear in real time.
-ALONE := $(call ENGINE_TEST,chat_audio listening openai_contract page realtime say service)
+ALONE := $(call ENGINE_TEST,chat_audio listening openai_contract openai_fuzz page realtime say service)
 # Of the other engine tests some files run at a time, and begin with the longest: to load vLLM keeps one core busy, and no more.
 LONGEST := $(call ENGINE_TEST,vllm_failures vllm offline)
 APT_PACKAGES := python3-venv python3-dev gcc g++

@@ -154,3 +154,18 @@ def test_a_sigterm_for_the_whole_group_lets_a_generation_finish() -> None:
                 os.killpg(server.pid, signal.SIGTERM)
     assert lines.count("TOKENS 150\n") == 1
     assert server.returncode == 0
+
+
+def test_nothing_outlives_a_server_that_is_killed() -> None:
+    before = _files(SHARED)
+    command = [sys.executable, "-m", "tests.engines.vllm_drain", str(weights())]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as server:
+        assert server.stdout is not None
+        assert "SPEAKING\n" in iter(server.stdout.readline, "")
+        started = psutil.Process(server.pid).children(recursive=True)
+        assert {"VLLM::EngineCore", "VLLM::Worker"} <= {" ".join(process.cmdline()).strip() for process in started}
+        assert _files(SHARED) - before
+        server.kill()
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert not alive
+    assert not _files(SHARED) - before

@@ -1,0 +1,69 @@
+"""Whatever comes on vLLM's routes, real ones, never gets a 500. `make test` has many more cases for the mock's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given
+from schemathesis import Case, GenerationMode, openapi
+
+from tests.fuzzing import examples, tried
+from tests.servers import Server
+
+MODEL = "smollm2-135m-instruct"
+ROUTES = (
+    "/generate",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/tokenize",
+    "/detokenize",
+)
+SHORT = {"/v1/responses": "max_output_tokens", "/tokenize": "", "/detokenize": "", "/v1/messages/count_tokens": ""}
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture(scope="module")
+def page(real_server: Server) -> Any:
+    return openapi.from_url(f"{real_server.url}/openapi.json")
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("path", ROUTES)
+def test_whatever_comes_is_answered_or_refused(page: Any, real_server: Server, session: requests.Session, path: str) -> None:
+    seen: Counter[int] = Counter()
+
+    for mode in GenerationMode:
+
+        @given(page[path]["POST"].as_strategy(generation_mode=mode))
+        @examples(6)
+        def run(case: Case) -> None:
+            if isinstance(case.body, dict):
+                case.body = case.body | ({"model": MODEL} if "model" in case.body else {}) | _short(path)
+            answer = case.call(base_url=real_server.url, session=session, timeout=60)
+            tried(f"{case.method} {path} of vLLM", f"{answer.status_code // 100}xx")
+            seen[answer.status_code] += 1
+            assert answer.status_code < 500, answer.text
+
+        run()
+    assert seen.total() >= 8
+    assert real_server.status("/readyz") == 200
+
+
+def _short(path: str) -> dict[str, int]:
+    """Not to wait for the longest answer that there can be."""
+    name = SHORT.get(path, "max_tokens")
+    return {name: 5} if name else {}
