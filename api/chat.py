@@ -76,7 +76,7 @@ class ChatGateway(TextGateway):
 
     async def _read(self, messages: Any, scope: Scope) -> Any:
         """As text alone."""
-        return await self.heard.written(with_transcripts(messages, self.past), request_id(scope), priority(scope))
+        return await self.heard.written(with_transcripts(messages, self.past), scope)
 
     def _wanted(self, asked: dict[str, Any]) -> SpokenRequest:
         self.runtime.require_text()

@@ -10,11 +10,14 @@ from base64 import b64decode
 from typing import Any
 
 from api import errors, metrics
+from api.accounts import priority
 from api.chat_stream import ROUTE
+from api.keys import holder_of
 from api.past_audio import PastAudio
+from api.requests import request_id
 from api.runtime import Runtime
 from api.transcriptions import hear
-from models.base import LISTENING_RATE, ListeningJob
+from models.base import LISTENING_RATE, ListeningJob, Scope
 from models.errors import InvalidInput, TooLarge
 
 KIND = "input_audio"
@@ -28,40 +31,40 @@ class HeardParts:
         self._limits = runtime.settings.listening
         self._known = PastAudio()
 
-    async def written(self, messages: Any, owner: str, priority: int) -> Any:
+    async def written(self, messages: Any, scope: Scope) -> Any:
         """The messages with a text for each recording. Raises InvalidInput, naming the part, and what the engine raises.
 
         Without a listening engine they stay as they are: the text engine itself may have ears, or says that it has none.
         """
         if self.runtime.listening is None or not isinstance(messages, list):
             return messages
-        return [await self._message(message, f"messages.{place}", owner, priority) for place, message in enumerate(messages)]
+        return [await self._message(message, f"messages.{place}", scope) for place, message in enumerate(messages)]
 
-    async def _message(self, message: Any, place: str, owner: str, priority: int) -> Any:
+    async def _message(self, message: Any, place: str, scope: Scope) -> Any:
         parts = message.get("content") if isinstance(message, dict) else None
         if not isinstance(parts, list):
             return message
-        return message | {"content": [await self._part(part, f"{place}.content.{at}", owner, priority) for at, part in enumerate(parts)]}
+        return message | {"content": [await self._part(part, f"{place}.content.{at}", scope) for at, part in enumerate(parts)]}
 
-    async def _part(self, part: Any, place: str, owner: str, priority: int) -> Any:
+    async def _part(self, part: Any, place: str, scope: Scope) -> Any:
         if not isinstance(part, dict) or part.get("type") != KIND:
             return part
         param = f"{place}.{KIND}"
         digest, data = await asyncio.to_thread(_opened, part.get(KIND), f"{param}.data")
         if (text := self._known.find(digest)) is None:
-            text = await self._transcript(data, param, f"{owner}.{place}", priority)
+            text = await self._transcript(data, param, place, scope)
             self._known.add(digest, text)
         return {"type": "text", "text": text}
 
-    async def _transcript(self, data: bytes, param: str, owner: str, priority: int) -> str:
+    async def _transcript(self, data: bytes, param: str, place: str, scope: Scope) -> str:
         if len(data) > self._limits.max_bytes:
             raise TooLarge(f"{param} has {len(data)} bytes: at most {self._limits.max_bytes} are taken. Send less.", param=param)
-        with self.runtime.recordings.places.taking():
+        with self.runtime.recordings.places.taking(holder_of(scope).name):
             try:
                 samples = await self.runtime.recordings.decoded(io.BytesIO(data))
             except InvalidInput as error:
                 raise InvalidInput(f"{param}: {error}", param=param) from error
-            heard = await hear(self.runtime, ListeningJob(owner, samples, urgent=True, priority=priority))
+            heard = await hear(self.runtime, ListeningJob(f"{request_id(scope)}.{place}", samples, urgent=True, priority=priority(scope)))
         metrics.hear(ROUTE, len(samples) / LISTENING_RATE)
         if not heard.text():
             raise InvalidInput(f"{param}: nothing is said in it. Send a recording with speech, or text.", param=param)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Annotated, Any, Literal
@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from api import entries, errors, metrics, turns
 from api.accounts import priority
+from api.keys import holder_of
 from api.places import Places
 from api.requests import request_id
 from api.runtime import Runtime
@@ -76,12 +77,13 @@ def router(runtime: Runtime) -> APIRouter:
 def _endpoint(runtime: Runtime, places: Places, route: str, task: Task) -> Any:
     async def endpoint(request: Request) -> Response:
         entries.current().model = runtime.require_listening().model
-        with places.taking():
+        key = holder_of(request.scope).name
+        with places.taking(key):
             wanted, samples = await _taken(runtime, request)
         job = _job(wanted, samples, task, request.scope)
         if wanted.stream:
-            return Stream(_framed(_events(runtime, places, route, job)), media_type="text/event-stream", headers=AS_IT_COMES)
-        with places.taking():
+            return Stream(_framed(_events(runtime, places.taking(key), route, job)), media_type="text/event-stream", headers=AS_IT_COMES)
+        with places.taking(key):
             heard = await unless_gone(hear(runtime, job), request.receive)
         metrics.hear(route, heard.seconds)
         return _answer(wanted, heard)
@@ -173,11 +175,13 @@ async def hear(runtime: Runtime, job: ListeningJob) -> Heard:
     return heard
 
 
-async def _events(runtime: Runtime, places: Places, route: str, job: ListeningJob) -> AsyncGenerator[dict[str, Any], None]:
+async def _events(
+    runtime: Runtime, place: AbstractContextManager[None], route: str, job: ListeningJob
+) -> AsyncGenerator[dict[str, Any], None]:
     """An error before the first event is raised, one after it is the last event."""
     heard, begun, text = Heard(len(job.samples) / LISTENING_RATE, job.task), False, ""
     try:
-        with metrics.counted(route), places.taking():
+        with metrics.counted(route), place:
             async with aclosing(turns.transcribe(runtime, job)) as items:
                 async for item in items:
                     if delta := heard.add(item):

@@ -153,7 +153,7 @@ class Listening(Part):
     max_bytes: int = Field(100 << 20, ge=1)
     """Largest body of one request, in bytes."""
     max_waiting: int = Field(32, ge=1)
-    """Recordings that may be decoded, wait and be transcribed at a time; more are refused with 503."""
+    """Recordings that may come in, be decoded, wait and be transcribed at a time, of one key half of them; more are refused with 503."""
     queue_timeout: float = Field(120, gt=0)
     """Seconds that a recording may wait until the first of it is understood; then it is refused with 503."""
     start_timeout: float = Field(300, gt=0)

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -25,8 +26,9 @@ HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
-FREE, ONE, TWICE, LITTLE, LEAST = "fs-free", "fs-one", "fs-twice", "fs-little", "fs-least"
+FREE, ONE, TWICE, LITTLE, LEAST, FIRST = "fs-free", "fs-one", "fs-twice", "fs-little", "fs-least", "fs-first"
 KEYS = {
+    "first": {"hash": keys_file.hashed(FIRST), "priority": 5},
     "free": {"hash": keys_file.hashed(FREE)},
     "one": {"hash": keys_file.hashed(ONE), "concurrency": 1},
     "little": {"hash": keys_file.hashed(LITTLE), "tokens_per_minute": 20},
@@ -126,6 +128,16 @@ def test_who_comes_when_it_is_full_waits_and_of_too_many_one_is_refused(server: 
         assert httpx.post(f"{server.url}/tokenize", json={"prompt": "Hi"}, headers={"X-API-Key": FREE}).status_code != 503
     waiting.join(20)
     assert [answer.status_code for answer in answers] == [200]
+
+
+def test_of_those_who_wait_a_key_with_priority_is_served(server: Server) -> None:
+    with ThreadPoolExecutor() as pool, streaming(server):
+        with streaming(server):
+            pushed_out = pool.submit(ask, server, FREE)
+            server.until('fireside_waiting{engine="text"}', 1)
+            served = pool.submit(ask, server, FIRST)
+            assert pushed_out.result(20).json()["error"]["code"] == "overloaded"
+        assert served.result(20).status_code == 200
 
 
 def test_who_leaves_the_queue_is_not_served(server: Server) -> None:

@@ -283,7 +283,7 @@ def test_an_answer_too_long_to_be_held_is_refused_unless_it_is_streamed(talker: 
 
 
 def test_it_is_counted_and_timed_as_text_and_as_speech(server: Server) -> None:
-    names = [f'fireside_{name}_count{{route="/v1/chat/completions"}}' for name in ("ttft_seconds", "ttfa_seconds")]
+    names = [f'fireside_{name}_count{{route="/v1/chat/completions"}}' for name in ("ttft_seconds", "tts_ttfa_seconds")]
     names.append('fireside_requests_total{outcome="ok",route="/v1/chat/completions"}')
     before = [server.metric(name) for name in names]
     events(server, **STREAMED)

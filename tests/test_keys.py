@@ -96,6 +96,7 @@ def test_a_page_from_elsewhere_opens_no_socket_of_a_server_without_keys(tmp_path
         with connect(sockets(open_server, "/ws"), origin=websockets.Origin(open_server.url)) as socket:
             socket.send("Hello.")
             assert socket.recv()
+        assert "no API keys: only this machine is served" in open_server.log.read_text()
 
 
 def test_to_speak_and_to_hear_in_a_chat_takes_a_key_that_opens_it(server: Server, home: Path) -> None:
@@ -154,6 +155,9 @@ def until(true: Any) -> None:
 def test_nothing_of_a_key_is_in_the_log(server: Server, key: str) -> None:
     httpx.get(f"{server.url}/v1/models", headers={"Authorization": f"Bearer {key}"})
     httpx.get(f"{server.url}/v1/models", headers={"Authorization": "Bearer sk-secret-that-is-wrong"})
+    offered: Any = [f"openai-insecure-api-key.{key}"]
+    with connect(sockets(server, "/ws"), subprotocols=offered):
+        pass
     log = server.log.read_text()
     assert "API keys are asked for" in log
     for secret in (key, "sk-secret-that-is-wrong", keys_file.hashed(key)):

@@ -147,7 +147,7 @@ class Engine:
 async def test_rtf_is_seconds_of_work_whoever_shares_them_and_however_slow_the_reader() -> None:
     now = 0.0
     engine = Engine()
-    measured = MeasuredEngine(engine, lambda: now)
+    measured = MeasuredEngine(engine, clock=lambda: now)
 
     async def read(index: int) -> None:
         async for _ in measured.synthesize(SpeechJob("me", index, "text", "voice")):

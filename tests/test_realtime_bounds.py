@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.realtime.answer import shorter
-from api.realtime.items import Entry, Items
+from api.realtime.items import EMPTY, Entry, Items, read
 from api.realtime.session import MOST_UNHEARD
 from models.errors import EngineFailed, InvalidInput
 from tests.realtime import connected, house, local, pcm
@@ -19,6 +19,7 @@ from voice.history import Item, Said, ToolCall, ToolResult
 
 pytestmark = pytest.mark.anyio
 
+CALL = {"name": "clock", "arguments": "{}"}
 PART = {"type": "input_audio", "audio": base64.b64encode(pcm(0.2)).decode()}
 
 
@@ -42,6 +43,17 @@ def test_of_too_long_items_the_oldest_are_forgotten_and_one_alone_is_refused() -
     with pytest.raises(InvalidInput, match="13 characters: at most 12"):
         held.add(Entry(Said("long", "user", "Hello, hello!")))
     assert len(held.history.items) == 2
+
+
+def test_what_has_no_text_takes_memory_too() -> None:
+    parts = [{"type": "input_text", "text": ""}] * 10
+    assert read({"type": "message", "role": "user", "content": parts}).characters == 10 * EMPTY
+    for long in (
+        {"type": "function_call_output", "call_id": "c" * 129, "output": ""},
+        {"type": "function_call", "call_id": "c" * 129, **CALL},
+    ):
+        with pytest.raises(InvalidInput, match="call_id"):
+            read(long)
 
 
 def test_what_the_system_says_is_forgotten_last_and_a_call_goes_with_its_result() -> None:
