@@ -18,6 +18,7 @@ CHARACTERS = 4_000_000
 class _Said:
     transcript: str
     until: float
+    """By a clock that nobody sets."""
 
 
 def new_id() -> str:
@@ -28,7 +29,7 @@ def new_id() -> str:
 class PastAudio:
     """The latest transcripts, for an hour; the oldest go first where there are too many."""
 
-    def __init__(self, *, answers: int = ANSWERS, characters: int = CHARACTERS, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, answers: int = ANSWERS, characters: int = CHARACTERS, clock: Callable[[], float] = time.monotonic) -> None:
         self._answers = answers
         self._characters = characters
         self._clock = clock
@@ -37,12 +38,11 @@ class PastAudio:
 
     def add(self, audio_id: str, transcript: str) -> int:
         """When it will be forgotten at the latest, in Unix seconds."""
-        until = int(self._clock()) + SECONDS
         self._drop(audio_id)
-        self._said[audio_id] = _Said(transcript, until)
+        self._said[audio_id] = _Said(transcript, self._clock() + SECONDS)
         self._held += len(transcript)
         self._forget()
-        return until
+        return int(time.time()) + SECONDS
 
     def find(self, audio_id: str) -> str | None:
         self._forget()
