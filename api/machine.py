@@ -29,23 +29,34 @@ class Machine:
 
     async def read(self) -> dict[str, Any]:
         if self._next is None and monotonic() - self.at >= 1:
-            self.at = monotonic()
-            self._next = asyncio.get_running_loop().create_future()
-            # A daemon: one that hangs does not keep the process from its end.
-            Thread(target=_tell, args=(self._next,), name="machine", daemon=True).start()
-        if self._next is not None:
-            await asyncio.wait({self._next}, timeout=PATIENCE)
-        if self._next is not None and self._next.done():
-            self.reading, self._next = self._next.result(), None
-        elif self._next is not None:
-            log.error("for %.0f s the memory of this machine could not be read: the driver of its GPU hangs", monotonic() - self.at)
+            self._begin()
+        if (reading := self._next) is not None:
+            await asyncio.wait({reading}, timeout=PATIENCE)
+            if not reading.done():
+                log.error("for %.0f s the memory of this machine could not be read: the driver of its GPU hangs", monotonic() - self.at)
         return self.reading
+
+    def _begin(self) -> None:
+        self.at = monotonic()
+        reading: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        reading.add_done_callback(self._done)
+        # A daemon: one that hangs does not keep the process from its end.
+        Thread(target=_tell, args=(reading,), name="machine", daemon=True).start()
+        self._next = reading
+
+    def _done(self, reading: asyncio.Future[dict[str, Any]]) -> None:
+        self.reading, self._next = reading.result() or self.reading, None
 
 
 def _tell(asked: asyncio.Future[dict[str, Any]]) -> None:
-    reading = _machine()
-    with suppress(RuntimeError):  # its loop has ended meanwhile
-        asked.get_loop().call_soon_threadsafe(asked.set_result, reading)
+    reading: dict[str, Any] = {}
+    try:
+        reading = _machine()
+    except Exception:
+        log.exception("the memory of this machine could not be read")
+    finally:
+        with suppress(RuntimeError):  # its loop has ended meanwhile
+            asked.get_loop().call_soon_threadsafe(asked.set_result, reading)
 
 
 def _machine() -> dict[str, Any]:

@@ -26,8 +26,8 @@ class Recordings:
         self.seconds = 0.0
         """Of all that are in memory."""
         self._longest = max_seconds
-        self._threads = ThreadPoolExecutor(AT_ONCE, "decode")
-        """Of their own: all else that is short and needs one does not wait behind hours of audio."""
+        self._threads = ThreadPoolExecutor(max_waiting, "decode")
+        """Of their own, and one for each place: neither what else needs one nor a short recording waits behind hours of audio."""
         self._lock = threading.RLock()
         """Reentrant: the end of one may be told by a garbage collection, at any moment."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from api import chat_stream
 from api.chat_stream import Delta
-from api.patience import in_time, never_silent
+from api.patience import in_time
 from api.runtime import Runtime
 from models.base import Heard, ListeningJob, TextChunk, TextRequest
 from models.errors import Overloaded
@@ -30,8 +30,7 @@ async def generate(runtime: Runtime, wanted: TextRequest, priority: int) -> Asyn
 
 
 async def transcribe(runtime: Runtime, job: ListeningJob) -> AsyncGenerator[Heard, None]:
-    """What is heard of a recording. Raises Overloaded where nothing of it is within listening.queue_timeout, and
-    EngineTimeout where no more comes for limits.silence_timeout."""
+    """What is heard of a recording. Raises Overloaded where nothing of it is within listening.queue_timeout."""
     patience = runtime.settings.listening.queue_timeout
     async with aclosing(runtime.require_listening().transcribe(job)) as items:
         try:
@@ -41,6 +40,5 @@ async def transcribe(runtime: Runtime, job: ListeningJob) -> AsyncGenerator[Hear
             raise Overloaded(f"nothing of it was understood within {patience:g} s: try again later.", retry_after=10) from None
         if first is not None:
             yield first
-        async with aclosing(never_silent(items, runtime.settings.limits.silence_timeout)) as rest:
-            async for item in rest:
-                yield item
+        async for item in items:
+            yield item

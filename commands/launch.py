@@ -10,8 +10,11 @@ import os
 import runpy
 import signal
 from types import FrameType
+from typing import Any
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT}
+AGAIN = 0.05
+"""Seconds until a supervisor that was busy is told again."""
 
 
 def leave_on_signals() -> None:
@@ -25,6 +28,27 @@ def hold_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
+def lose_no_signal() -> None:
+    """BentoML's supervisor refuses a command while it starts or mends a worker, and so forgets a signal that comes then: it is told again
+    until it is free."""
+    from circus.client import make_json
+    from circus.sighandler import SysHandler
+
+    def leave(handler: Any) -> None:
+        controller = handler.controller
+        arbiter = controller.arbiter
+
+        def tell() -> None:
+            if arbiter._restarting or arbiter._exclusive_running_command is not None:
+                controller.loop.call_later(AGAIN, tell)
+            else:
+                controller.dispatch((None, make_json("quit")))
+
+        controller.loop.add_callback_from_signal(tell)
+
+    SysHandler.quit = leave
+
+
 def _leave(number: int, frame: FrameType | None) -> None:
     os._exit(0)
 
@@ -32,4 +56,5 @@ def _leave(number: int, frame: FrameType | None) -> None:
 if __name__ == "__main__":
     leave_on_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    lose_no_signal()
     runpy.run_module("bentoml", run_name="__main__", alter_sys=True)

@@ -43,16 +43,16 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class Restarts:
     """How often a dead engine is loaded again: after more than `limit` lives in a row, none of which worked for `lasting` seconds, it is
-    left failed. How long it takes to load does not count."""
+    left failed. How long it takes to load, and to find that it hangs, does not count."""
 
     limit: int = 5
-    lasting: float = 120.0
+    lasting: float = 60.0
     first_delay: float = 1.0
     longest_delay: float = 60.0
 
     def delay(self, deaths: int) -> float:
         """Seconds to wait after the `deaths`-th death in a row: doubled each time."""
-        return min(self.first_delay * 2.0 ** (deaths - 1), self.longest_delay)
+        return min(self.first_delay * 2.0 ** max(deaths - 1, 0), self.longest_delay)
 
 
 def exit_process(code: int) -> NoReturn:
@@ -190,11 +190,15 @@ class EngineHost(Generic[E]):
         began = self._clock()
         async with watched(self.engine, self._probe):
             why = await self.engine.died()
-        if self._clock() - began >= self._restarts.lasting:
-            self._deaths = 0
+        if self._clock() - began - self._finding() >= self._restarts.lasting:
+            self._deaths = -1  # the end of this one is none of the row
         log.error("%s died: %s", self.engine.name, why)
         self.failure = Failure(why, self._clock())
         return await self._after_death(why)
+
+    def _finding(self) -> float:
+        """Seconds that it may take to find that an engine hangs."""
+        return 2 * self._probe.interval + self._probe.timeout if self._probe and self._probe.interval else 0.0
 
     async def _load(self) -> None:
         # While the others have settled they do not hold the lock, so that nothing comes between this wait and the lock.
@@ -221,7 +225,7 @@ class EngineHost(Generic[E]):
             return None
         self._deaths += 1
         if self._deaths > self._restarts.limit:
-            await self._give_up(f"died {self._deaths} times in a row, each time within {self._restarts.lasting:.0f} s, last: {why}")
+            await self._give_up(f"ended {self._deaths} times in a row, and never worked for {self._restarts.lasting:.0f} s, last: {why}")
             return None
         delay = self._restarts.delay(self._deaths)
         self._set("loading", f"{why}; loading again in {delay:.0f} s")

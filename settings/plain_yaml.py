@@ -24,8 +24,8 @@ def read_yaml(text: str) -> Any:
         _size(content, {})
     except RecursionError:
         raise yaml.YAMLError("it is nested too deeply") from None
-    except ValueError as error:  # a date that there is not, a number of thousands of digits
-        raise yaml.YAMLError(f"it has a value that cannot be read: {error}") from None
+    except (ValueError, LookupError, AttributeError) as error:  # a date that there is not, a number of thousands of digits, `!!int ""`
+        raise yaml.YAMLError(f"it has a value that cannot be read: {error!r}") from None
     return content
 
 

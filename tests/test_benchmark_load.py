@@ -73,7 +73,7 @@ def test_only_words_that_say_come_back_later_are_clear() -> None:
 
 
 def _level(tasks: int = 11, **counted: int) -> soak.Level:
-    return soak.Level({"service": 10**8}, 50, 20, tasks, 0, Counter({("/chat", how): count for how, count in counted.items()}))
+    return soak.Level({"service": 10**8}, 50, 20, tasks, 9, 0, Counter({("/chat", how): count for how, count in counted.items()}))
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,6 @@ async def test_the_others_go_on_when_one_is_left_failed(which: str) -> None:
             await host.settled()
         engines = (await asking.get("/v1/status")).json()["engines"]
         assert engines[which]["state"] == "failed"
-        assert engines[which]["detail"].startswith("died 2 times in a row, each time within 120 s, last: ")
+        assert engines[which]["detail"].startswith("ended 2 times in a row, and never worked for 60 s, last: ")
         assert {kind for kind, engine in engines.items() if engine["state"] == "ready"} == engines.keys() - {which}
         assert await statuses(asking) == {kind: 503 if kind == which else 200 for kind in engines}

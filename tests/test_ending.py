@@ -10,14 +10,18 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import psutil
 import pytest
+from circus.sighandler import SysHandler
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from api.ending import on_end
+from commands import launch
 from tests.servers import FIRESIDE, Server, serve
 
 SECOND = {"FIRESIDE_SERVER__DRAIN_TIMEOUT": "1"}
@@ -185,6 +189,25 @@ def runs(module: str) -> Callable[[Server], bool]:
 
 def family(server: Server) -> list[psutil.Process]:
     return psutil.Process(server.process.pid).children(recursive=True)
+
+
+def test_a_signal_that_comes_while_the_supervisor_is_busy_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SysHandler, "quit", SysHandler.quit)
+    launch.lose_no_signal()
+    told: list[object] = []
+    arbiter = SimpleNamespace(_restarting=True, _exclusive_running_command="arbiter_start_watchers")
+    later: list[Callable[[], None]] = []
+    loop = SimpleNamespace(add_callback_from_signal=later.append, call_later=lambda seconds, tell: later.append(tell))
+    handler: Any = SimpleNamespace(controller=SimpleNamespace(arbiter=arbiter, loop=loop, dispatch=told.append))
+    SysHandler.quit(handler)
+    later.pop()()
+    arbiter._restarting = False
+    later.pop()()
+    assert not told
+    arbiter._exclusive_running_command = None
+    later.pop()()
+    assert len(told) == 1
+    assert not later
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from models.base import Load
 from models.errors import EngineFailed, FiresideError, NotReady, SettingsError, WeightsError
 from models.host import EngineHost, Restarts, Status
+from settings import Probe
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +52,16 @@ class Fake:
 
     def load(self) -> Load:
         return Load()
+
+
+class Probed(Fake):
+    progress = 0
+
+    async def probe(self) -> None:
+        pass
+
+    async def kill(self, why: str) -> None:
+        self.deaths.put_nowait(why)
 
 
 class Stage:
@@ -164,15 +175,15 @@ async def test_what_has_worked_for_a_while_begins_anew() -> None:
 
 
 async def test_a_crash_loop_of_what_loads_slowly_ends_failed_too() -> None:
-    stage = Stage(engine := Fake(), restarts=Restarts(limit=3, lasting=100))
+    stage = Stage(engine := Probed(), restarts=Restarts(limit=3, lasting=100), probe=Probe(interval=10, timeout=60))
     engine.load_takes = lambda: setattr(stage, "now", stage.now + 1000)
     stage.host.start()
     await stage.host.wait_ready()
     for _ in range(4):
-        stage.now += 90
+        stage.now += 70 + 80  # it worked for a while, and then it took as long to find that it hung
         await stage.die("hung")
     assert stage.host.status.state == "failed"
-    assert stage.host.status.detail.startswith("died 4 times in a row, each time within 100 s, last: hung")
+    assert stage.host.status.detail.startswith("ended 4 times in a row, and never worked for 100 s, last: hung")
     await stage.host.stop()
 
 

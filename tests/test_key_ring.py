@@ -50,7 +50,20 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
         KeyRing(Settings(home=tmp_path, access=Access(keys_file=str(tmp_path / "mine.yaml"))))
 
 
-@pytest.mark.parametrize("broken", ["alice: [", "alice: 2024-13-01", "alice: " + "9" * 5000, "[" * 5000, "- alice", "alice: {hash: plain}"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "alice: [",
+        "alice: 2024-13-01",
+        "alice: !!int ''",
+        "alice: !!bool x",
+        "alice: !!timestamp x",
+        "alice: " + "9" * 5000,
+        "[" * 5000,
+        "- alice",
+        "alice: {hash: plain}",
+    ],
+)
 def test_a_file_that_breaks_or_vanishes_opens_nothing(tmp_path: Path, broken: str) -> None:
     file = tmp_path / "keys.yaml"
     keys_file.write(file, {"alice": Key(hash=keys_file.hashed(ALICE))})

@@ -200,7 +200,7 @@ async def test_one_that_hangs_again_and_again_is_left_failed() -> None:
     async with hosted(text(**HANGS), restarts=Restarts(limit=1, first_delay=0)) as (host, _):
         while host.status.state != "failed":
             await asyncio.wait_for(host._changed.wait(), 10)
-        assert host.status.detail.startswith("died 2 times in a row, each time within 120 s, last: mock-text hung")
+        assert host.status.detail.startswith("ended 2 times in a row, and never worked for 60 s, last: mock-text hung")
 
 
 def test_a_stopped_worker_is_told_by_every_page_and_comes_back() -> None:

@@ -14,7 +14,13 @@ import pytest
 
 from models.text.vllm_log import LARGEST, ErrorLog, with_files
 
-VLLMS: dict[str, Any] = {"version": 1, "formatters": {}, "handlers": {}, "loggers": {"vllm": {"handlers": [], "propagate": False}}}
+VLLMS: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {},
+    "handlers": {},
+    "loggers": {"vllm": {"handlers": [], "propagate": False}},
+}
 
 
 @pytest.fixture(params=["child", "server"])

@@ -30,13 +30,9 @@ _PIECE = 1.0
 class Ear:
     """Times are seconds of all the audio that came."""
 
-    def __init__(
-        self, owner: str, engine: Callable[[], ListeningEngine], answering: Callable[[], bool], priority: int, silence: float
-    ) -> None:
-        """A turn of which no text comes for `silence` seconds is not understood."""
+    def __init__(self, owner: str, engine: Callable[[], ListeningEngine], answering: Callable[[], bool], priority: int) -> None:
         self._owner = owner
         self._priority = priority
-        self._silence = silence
         self._engine = engine
         self._answering = answering
         self._settings = AudioInput()
@@ -121,7 +117,7 @@ class Ear:
         asked = self._settings.transcription
         language, prompt = (asked.language or "", asked.prompt or "") if asked else ("", "")
         job = ListeningJob(self._owner, samples, language=language, prompt=prompt, urgent=True, priority=self._priority)
-        return Writing(self._engine(), job, self._silence, done)
+        return Writing(self._engine(), job, done)
 
     async def close(self) -> None:
         """It is deaf until more audio comes."""

@@ -78,7 +78,6 @@ class RealtimeSession(Connection):
             runtime.require_listening,
             lambda: self.conversation.playback.audible(clock()),
             priority(socket.scope),
-            runtime.settings.limits.silence_timeout,
         )
         self._around = Surroundings(
             runtime,

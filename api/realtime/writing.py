@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from api import metrics
-from api.patience import never_silent
 from api.realtime.answer import ROUTE
 from models.base import LISTENING_RATE, Language, ListeningEngine, ListeningJob
 
@@ -15,11 +14,10 @@ from models.base import LISTENING_RATE, Language, ListeningEngine, ListeningJob
 class Writing:
     """It begins at once. `done` is called with its text, if there is one, and it is not dropped before."""
 
-    def __init__(self, engine: ListeningEngine, job: ListeningJob, silence: float, done: Callable[[Writing], None] | None = None) -> None:
+    def __init__(self, engine: ListeningEngine, job: ListeningJob, done: Callable[[Writing], None] | None = None) -> None:
         self.text = ""
         self.language = job.language
         self.seconds = len(job.samples) / LISTENING_RATE
-        self._silence = silence
         self._done = done
         self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
         self.task = asyncio.create_task(self._write(engine, job))
@@ -43,8 +41,8 @@ class Writing:
             self._done(self)
 
     async def _find(self, engine: ListeningEngine, job: ListeningJob) -> None:
-        async with aclosing(engine.transcribe(job)) as found, aclosing(never_silent(found, self._silence)) as pieces:
-            async for piece in pieces:
+        async with aclosing(engine.transcribe(job)) as found:
+            async for piece in found:
                 if isinstance(piece, Language):
                     self.language = piece.code
                 else:

@@ -13,14 +13,15 @@ from pathlib import Path
 
 SOCKETS = "VLLM_RPC_BASE_PATH"
 TEMPORARY = "TMPDIR"
-_LONGEST = 107 - len("/fireside-vllm-12345678/") - 36
-"""Bytes of a folder, in a folder of which a socket may be named by an UUID, as vLLM's are."""
+_LONGEST = 107 - len("/") - 36
+"""Bytes of a folder in which a socket may be named by an UUID, as vLLM's are."""
 
 
 class Files:
     def __init__(self) -> None:
-        short = len(os.fsencode(tempfile.gettempdir())) <= _LONGEST
-        self._folder = tempfile.TemporaryDirectory(prefix="fireside-vllm-", dir=None if short else "/tmp", ignore_cleanup_errors=True)
+        self._folder = self._sockets = _folder()
+        if SOCKETS not in os.environ and len(os.fsencode(self._folder.name)) > _LONGEST:
+            self._sockets = _folder("/tmp")
 
     @property
     def folder(self) -> Path:
@@ -33,7 +34,7 @@ class Files:
         ours = SOCKETS not in os.environ
         os.environ[TEMPORARY] = self._folder.name
         if ours:
-            os.environ[SOCKETS] = self._folder.name
+            os.environ[SOCKETS] = self._sockets.name
         try:
             yield
         finally:
@@ -44,6 +45,11 @@ class Files:
     def close(self) -> None:
         """Once the engine's processes have ended."""
         self._folder.cleanup()
+        self._sockets.cleanup()
+
+
+def _folder(within: str | None = None) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="fireside-vllm-", dir=within, ignore_cleanup_errors=True)
 
 
 def _set(name: str, value: str | None) -> None:

@@ -41,7 +41,8 @@ class ErrorLog:
 
     def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
         """vLLM's arguments for logging as it always does, and to these files. None where the user has configured logging."""
-        if "VLLM_LOGGING_CONFIG_PATH" in os.environ or given.keys() & {"logging_config", "log_config_file", "log_level"}:
+        own = "VLLM_LOGGING_CONFIG_PATH" in os.environ or os.environ.get("VLLM_CONFIGURE_LOGGING") == "0"
+        if own or given.keys() & {"logging_config", "log_config_file", "log_level"}:
             return {}
         from vllm.logger import DEFAULT_LOGGING_CONFIG  # it may import this file: see ChildLog
 

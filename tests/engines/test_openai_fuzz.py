@@ -25,7 +25,13 @@ ROUTES = (
     "/tokenize",
     "/detokenize",
 )
-SHORT = {"/v1/responses": "max_output_tokens", "/tokenize": "", "/detokenize": "", "/v1/messages/count_tokens": ""}
+SHORT: dict[str, tuple[str, ...]] = {
+    "/v1/chat/completions": ("max_tokens", "max_completion_tokens"),
+    "/v1/responses": ("max_output_tokens",),
+    "/v1/messages/count_tokens": (),
+    "/tokenize": (),
+    "/detokenize": (),
+}
 
 pytestmark = pytest.mark.engines
 
@@ -65,5 +71,4 @@ def test_whatever_comes_is_answered_or_refused(page: Any, real_server: Server, s
 
 def _short(path: str) -> dict[str, int]:
     """Not to wait for the longest answer that there can be."""
-    name = SHORT.get(path, "max_tokens")
-    return {name: 5} if name else {}
+    return dict.fromkeys(SHORT.get(path, ("max_tokens",)), 5)

@@ -104,16 +104,15 @@ def short_tmp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 async def test_a_killed_engine_is_told_as_such_and_leaves_nothing(short_tmp: Path) -> None:
-    before = _files(SHARED)
     text = engine(weights())
     await text.start()
     try:
-        shared = _files(SHARED) - before
-        assert any(name.startswith("psm_") for name in shared)
         assert any(name.count("-") == 4 for name in _files(short_tmp))
         core = psutil.Process(multiprocessing.active_children()[0].pid)
         trackers = [process for process in core.children() if "resource_tracker" in " ".join(process.cmdline())]
         assert len(trackers) == 1
+        shared = _mapped([core, *core.children(recursive=True)])
+        assert shared
         core.kill()
         assert await asyncio.wait_for(text.died(), 30) == "EngineCore was killed by SIGKILL"
     finally:
@@ -122,6 +121,12 @@ async def test_a_killed_engine_is_told_as_such_and_leaves_nothing(short_tmp: Pat
     assert not shared & _files(SHARED)
     assert _files(short_tmp) <= {f"torchinductor_{getpass.getuser()}"}  # torch's, to be kept
     assert (SOCKETS in os.environ, os.environ["TMPDIR"]) == (False, str(short_tmp))
+
+
+def _mapped(processes: list[psutil.Process]) -> set[str]:
+    """What they share; other tests have engines of their own meanwhile."""
+    paths = (Path(mapped.path) for process in processes for mapped in process.memory_maps())
+    return {path.name for path in paths if path.parent == SHARED and path.name.startswith("psm_")}
 
 
 def _files(folder: Path) -> set[str]:
@@ -157,15 +162,15 @@ def test_a_sigterm_for_the_whole_group_lets_a_generation_finish() -> None:
 
 
 def test_nothing_outlives_a_server_that_is_killed() -> None:
-    before = _files(SHARED)
     command = [sys.executable, "-m", "tests.engines.vllm_drain", str(weights())]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as server:
         assert server.stdout is not None
         assert "SPEAKING\n" in iter(server.stdout.readline, "")
         started = psutil.Process(server.pid).children(recursive=True)
         assert {"VLLM::EngineCore", "VLLM::Worker"} <= {" ".join(process.cmdline()).strip() for process in started}
-        assert _files(SHARED) - before
+        shared = _mapped(started)
+        assert shared
         server.kill()
     _, alive = psutil.wait_procs(started, timeout=30)
     assert not alive
-    assert not _files(SHARED) - before
+    assert not shared & _files(SHARED)
