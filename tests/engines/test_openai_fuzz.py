@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import requests
 from hypothesis import given
 from schemathesis import Case, GenerationMode, openapi
 
@@ -41,15 +39,9 @@ def page(real_server: Server) -> Any:
     return openapi.from_url(f"{real_server.url}/openapi.json")
 
 
-@pytest.fixture(scope="module")
-def session() -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        yield session
-
-
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("path", ROUTES)
-def test_whatever_comes_is_answered_or_refused(page: Any, real_server: Server, session: requests.Session, path: str) -> None:
+def test_whatever_comes_is_answered_or_refused(page: Any, real_server: Server, path: str) -> None:
     seen: Counter[int] = Counter()
 
     for mode in GenerationMode:
@@ -59,7 +51,7 @@ def test_whatever_comes_is_answered_or_refused(page: Any, real_server: Server, s
         def run(case: Case) -> None:
             if isinstance(case.body, dict):
                 case.body = case.body | ({"model": MODEL} if "model" in case.body else {}) | _short(path)
-            answer = case.call(base_url=real_server.url, session=session, timeout=60)
+            answer = case.call(base_url=real_server.url, timeout=60)
             tried(f"{case.method} {path} of vLLM", f"{answer.status_code // 100}xx")
             seen[answer.status_code] += 1
             assert answer.status_code < 500, answer.text
