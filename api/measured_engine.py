@@ -1,15 +1,13 @@
-"""A speech engine whose real-time factor is observed, sentence by sentence, and that is not waited for for ever."""
+"""A speech engine whose real-time factor is observed, sentence by sentence."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from time import perf_counter
 
 from prometheus_client import Histogram
 
-from api.patience import never_silent
 from models.base import Audio, SpeechJob
 from voice.schedule import Synthesizer
 
@@ -22,10 +20,8 @@ rtf = Histogram(
 class MeasuredEngine:
     """The sentences inside it share its time, and each is charged its share: many at once do not make the engine look slow."""
 
-    def __init__(self, engine: Synthesizer, silence: float = math.inf, clock: Callable[[], float] = perf_counter) -> None:
-        """A sentence of which nothing comes for `silence` seconds raises EngineTimeout."""
+    def __init__(self, engine: Synthesizer, clock: Callable[[], float] = perf_counter) -> None:
         self._engine = engine
-        self._silence = silence
         self._clock = clock
         self._inside = 0
         self._work = 0.0
@@ -38,8 +34,8 @@ class MeasuredEngine:
     async def synthesize(self, job: SpeechJob) -> AsyncGenerator[Audio, None]:
         began, seconds = self._enter(1), 0.0
         try:
-            async with aclosing(self._engine.synthesize(job)) as made, aclosing(never_silent(made, self._silence)) as heard:
-                async for audio in heard:
+            async with aclosing(self._engine.synthesize(job)) as made:
+                async for audio in made:
                     seconds += audio.seconds
                     yield audio
         finally:

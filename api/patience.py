@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator, Awaitable
 from time import perf_counter
 from types import TracebackType
@@ -62,21 +61,6 @@ def _too_slow(silent: bool, limits: Limits) -> EngineTimeout:
     limit = "token_timeout" if silent else "total_timeout"
     what = "no more of the text came" if silent else "the text was not complete"
     return EngineTimeout(f"{what} within {getattr(limits, limit):g} s (limits.{limit}): send it again, or ask for less.")
-
-
-async def never_silent(pieces: AsyncGenerator[Piece, None], seconds: float) -> AsyncGenerator[Piece, None]:
-    """Raises EngineTimeout where so many seconds pass without one. What whoever reads them takes for it does not count."""
-    while True:
-        try:
-            async with asyncio.timeout(seconds if seconds < math.inf else None) as limit:
-                piece = await anext(pieces, None)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise EngineTimeout(f"no more of it came within {seconds:g} s (limits.silence_timeout): send it again.") from None
-        if piece is None:
-            return
-        yield piece
 
 
 async def in_time(pieces: AsyncGenerator[Piece, None], limits: Limits) -> AsyncGenerator[Piece, None]:

@@ -39,7 +39,7 @@ class Runtime:
         self.speech = speech
         self.listening = listening
         waiting = (settings.speech.max_waiting, settings.speech.queue_timeout)
-        self.scheduler = Scheduler(MeasuredEngine(speech.engine, settings.limits.silence_timeout), *waiting) if speech else None
+        self.scheduler = Scheduler(MeasuredEngine(speech.engine), *waiting) if speech else None
         self.text_queue = Queue(settings.text.most_running, settings.text.max_waiting, settings.text.queue_timeout, "requests for text")
         self.recordings = Recordings(settings.listening.max_seconds, settings.listening.max_waiting)
         self.machine = Machine()

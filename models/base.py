@@ -298,7 +298,7 @@ class Listener(Protocol):
 
     def transcribe(self, job: ListeningJob, cancelled: Callable[[], bool]) -> Iterator[Heard | None]:
         """The language, then segments. None where there is nothing new yet: between two items another job may have its turn, on another
-        thread. It may ask `cancelled` in between, and is closed when that is true."""
+        thread. While it makes none for long it asks `cancelled` now and then, and ends when that is true: one that does neither hangs."""
 
     def detector(self) -> Callable[[NDArray[np.float32]], float]:
         """For a new stream: what is called with one WINDOW after the other gives the probability of speech of each."""

@@ -12,7 +12,7 @@ from models.process import Kind, WorkerProcess
 
 class WorkerEngine:
     """`loads` is `package.module:Class`, called in the worker with `config`: JSON values only, or who gives them at each start.
-    `start_timeout` in seconds.
+    `start_timeout` in seconds; a worker of which one step takes more than `step_timeout` hangs, and dies.
 
     `died` returns when the worker process ends; who restarts it calls `stop` and `start`. Jobs in it get EngineDied, those that
     come meanwhile NotReady.
@@ -27,18 +27,23 @@ class WorkerEngine:
         config: dict[str, Any] | Callable[[], dict[str, Any]],
         start_timeout: float = 300,
         env: dict[str, str] | None = None,
+        *,
+        step_timeout: float = 600,
     ) -> None:
         self.name = name
         self._loads = loads
         self._config = config
         self._start_timeout = start_timeout
+        self._step_timeout = step_timeout
         self._env = env or {}
         self._worker: WorkerProcess | None = None
 
     async def start(self) -> None:
         await self.stop()
         config = await asyncio.to_thread(self._config) if callable(self._config) else self._config
-        self._worker = await WorkerProcess.start(self.kind, self._loads, config, self._start_timeout, self._env)
+        self._worker = await WorkerProcess.start(
+            self.kind, self._loads, config, self._start_timeout, self._env, step_timeout=self._step_timeout
+        )
 
     async def stop(self) -> None:
         worker, self._worker = self._worker, None

@@ -1,4 +1,4 @@
-"""The memory of an engine that has ended, back to the system."""
+"""The memory of an engine that has ended, or that rests, back to the system."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def collect() -> None:
 def give_back() -> None:
     """Give the C library's free pages back to the system, for a thread.
 
-    glibc keeps what is freed between two blocks that live on: beside a language model's libraries some 40 MB after each of its deaths.
+    glibc keeps what is freed between two blocks that live on: beside a language model's libraries some 40 MB after each of its deaths, of
+    voices as much as they have ever worked with at once.
     """
     with suppress(OSError, AttributeError):  # another C library has no such thing
         ctypes.CDLL(None).malloc_trim(0)

@@ -14,7 +14,7 @@ from models.listening.engine import WorkerListeningEngine
 from models.memory import vllm_share
 from models.speech.engine import WorkerSpeechEngine
 from models.store import Store, name_of
-from settings import Settings, Speech
+from settings import Listening, Settings, Speech
 
 
 class Hosts(NamedTuple):
@@ -41,13 +41,13 @@ def _speech(settings: Settings) -> SpeechEngine | None:
         case "none":
             return None
         case "mock":
-            return _worker("models.speech.mock:MockRenderer", speech.mock.model_dump(), speech)
+            return _voices("models.speech.mock:MockRenderer", speech.mock.model_dump(), speech)
         case "coqui":
-            return _worker("models.speech.coqui:CoquiRenderer", lambda: _coqui(settings), speech)
+            return _voices("models.speech.coqui:CoquiRenderer", lambda: _coqui(settings), speech)
 
 
-def _worker(renderer: str, config: dict[str, Any] | Callable[[], dict[str, Any]], speech: Speech) -> WorkerSpeechEngine:
-    return WorkerSpeechEngine("speech", renderer, config, speech.start_timeout, speech.concurrency)
+def _voices(renderer: str, config: dict[str, Any] | Callable[[], dict[str, Any]], speech: Speech) -> WorkerSpeechEngine:
+    return WorkerSpeechEngine("speech", renderer, config, speech.start_timeout, speech.concurrency, step_timeout=speech.step_timeout)
 
 
 def _coqui(settings: Settings) -> dict[str, Any]:
@@ -65,13 +65,13 @@ def _listening(settings: Settings) -> ListeningEngine | None:
         case "none":
             return None
         case "mock":
-            return WorkerListeningEngine(
-                "listening", "models.listening.mock:MockListener", listening.mock.model_dump(), listening.start_timeout
-            )
+            return _ears("models.listening.mock:MockListener", listening.mock.model_dump(), listening)
         case "whisper":
-            return WorkerListeningEngine(
-                "listening", "models.listening.whisper:WhisperListener", lambda: _whisper(settings), listening.start_timeout
-            )
+            return _ears("models.listening.whisper:WhisperListener", lambda: _whisper(settings), listening)
+
+
+def _ears(listener: str, config: dict[str, Any] | Callable[[], dict[str, Any]], listening: Listening) -> WorkerListeningEngine:
+    return WorkerListeningEngine("listening", listener, config, listening.start_timeout, step_timeout=listening.step_timeout)
 
 
 def _whisper(settings: Settings) -> dict[str, Any]:

@@ -90,15 +90,22 @@ class WorkerProcess:
 
     @classmethod
     async def start(
-        cls, kind: Kind, loads: str, config: dict[str, Any], start_timeout: float, env: dict[str, str] | None = None
+        cls,
+        kind: Kind,
+        loads: str,
+        config: dict[str, Any],
+        start_timeout: float,
+        env: dict[str, str] | None = None,
+        *,
+        step_timeout: float = 600,
     ) -> WorkerProcess:
-        """Start, load and warm up. `loads` is `package.module:Class`, `start_timeout` in seconds.
+        """Start, load and warm up. `loads` is `package.module:Class`; `start_timeout` in seconds, `step_timeout` as in models/steps.py.
 
         Raises what the class raises, EngineDied, or EngineFailed when it is not ready in time.
         """
         worker = await cls._spawn(kind, env or {})
         try:
-            worker.send({"kind": "load", "class": loads, "config": config})
+            worker.send({"kind": "load", "class": loads, "config": config, "step_timeout": step_timeout})
             async with asyncio.timeout(start_timeout):
                 await asyncio.shield(worker._loaded)
         except TimeoutError as error:
@@ -218,6 +225,8 @@ class WorkerProcess:
         head = frame.head
         if head["kind"] == "ready":
             self._loaded.set_result(head)
+        elif head["kind"] == "hung":
+            self.kill(head["message"])
         elif "id" not in head:
             self._loaded.set_exception(_error(head))
         else:

@@ -5,19 +5,25 @@ ends with it. There are two kinds: `python -m models.speech.worker --fd N` and `
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import importlib
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from models import wire
+from models import heap, wire
 from models.errors import EngineDied, EngineFailed, FiresideError, WeightsError
 from models.parent import end_with_parent
+from models.steps import Steps
+
+_REST = 5.0
+"""Seconds without work after which memory is given back: of voices 200 MB, for 10 ms then, and 5 ms more until the next first sound."""
 
 
 class ServerGoneError(Exception):
@@ -62,7 +68,11 @@ class Worker(Protocol):
         """What the server asks, in order. Returns at once."""
 
 
-def main(name: str, kind: Callable[[Any, Connection], Worker]) -> None:
+Kind = Callable[[Any, Connection, Steps], Worker]
+"""Makes the Worker of a loaded engine, which takes its steps."""
+
+
+def main(name: str, kind: Kind) -> None:
     """The process: `kind` makes the Worker of the engine that the server names, whose settings are those of `name`."""
     parser = argparse.ArgumentParser(description=f"The {name} engine of the Fireside server that starts it.")
     parser.add_argument("--fd", type=int, required=True, help="the inherited socket")
@@ -72,26 +82,39 @@ def main(name: str, kind: Callable[[Any, Connection], Worker]) -> None:
     _or_exit(lambda: _serve(name, kind, connection))
 
 
-def _serve(name: str, kind: Callable[[Any, Connection], Worker], connection: Connection) -> None:
+def _serve(name: str, kind: Kind, connection: Connection) -> None:
     asked = connection.receive().head
+    steps = Steps(asked["step_timeout"])
     try:
-        worker = kind(_make(name, asked["class"], asked["config"]), connection)
+        worker = kind(_make(name, asked["class"], asked["config"]), connection, steps)
     except FiresideError as error:
         connection.send(failed(error))
         return
     connection.send({"kind": "ready", **worker.ready})
-    _run(worker, connection)
+    _run(name, worker, connection, steps)
 
 
-def _run(worker: Worker, connection: Connection) -> None:
-    """Never returns; the process ends with ServerGoneError or another error in any of the threads."""
+def _run(name: str, worker: Worker, connection: Connection, steps: Steps) -> None:
+    """Never returns; the process ends with ServerGoneError or another error in any of the threads, or when one of them hangs."""
 
     def read() -> None:
         while True:
             worker.take(connection.receive())
 
+    def watch() -> None:
+        steps.watch()
+        faulthandler.dump_traceback()
+        why = f"the {name} worker hung: a step of its work took more than {steps.timeout:g} s ({name}.step_timeout)"
+        connection.send({"kind": "hung", "message": why})
+
+    def tidy() -> None:
+        while True:
+            time.sleep(_REST)
+            if steps.rested():
+                heap.give_back()
+
     here, *others = worker.loops
-    for work in (read, *others):
+    for work in (read, watch, tidy, *others):
         threading.Thread(target=_or_exit, args=(work,), daemon=True).start()
     here()
 

@@ -26,8 +26,6 @@ class Limits(Part):
     """Seconds that may pass between two pieces of a streamed text."""
     total_timeout: float = Field(3600, gt=0)
     """Seconds that one request for text may take."""
-    silence_timeout: float = Field(600, gt=0)
-    """Seconds with no more audio of a sentence that is begun; then what it belongs to fails. An engine that hangs is found sooner."""
     idle_timeout: float = Field(900, gt=0)
     """Seconds that a socket may stay open while nothing comes on it and nothing is made for it."""
     max_sockets: int = Field(1024, ge=1)

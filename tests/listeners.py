@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -19,3 +21,19 @@ class Confused(MockListener):
 
     def detector(self) -> Callable[[NDArray[np.float32]], float]:
         return lambda window: 1 / 0
+
+
+class Hanging(MockListener):
+    """Whose prompt is "hang" is understood, and then nothing more comes of the thread; nor of the one for detectors. In what is "quiet"
+    three seconds long nothing is understood."""
+
+    def transcribe(self, job: ListeningJob, cancelled: Callable[[], bool]) -> Iterator[Heard | None]:
+        for _ in range(30 if job.prompt == "quiet" else 0):
+            cancelled()
+            time.sleep(0.1)
+        yield from super().transcribe(job, cancelled)
+        if job.prompt == "hang":
+            threading.Event().wait()
+
+    def detector(self) -> Callable[[NDArray[np.float32]], float]:
+        return lambda window: float(threading.Event().wait())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -47,6 +48,17 @@ class Counting(MockRenderer):
         while self._made < self.WHOLE and not cancelled():
             self._made += 1
             yield Audio(np.ones(10, np.int16), RATE)
+
+
+class Hanging(MockRenderer):
+    """Asked to "hang", it does after its first window, in a thread of which nothing more comes."""
+
+    threads = 2
+
+    def render(self, job: SpeechJob, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        yield from super().render(job, cancelled)
+        if job.text == "hang":
+            threading.Event().wait()
 
 
 class Progressing(MockRenderer):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator
 
 import pytest
 
-from api.patience import in_time, never_silent
+from api.patience import in_time
 from models.errors import EngineTimeout
 from settings.limits import Limits
 
@@ -27,16 +26,6 @@ async def read(limits: Limits, *waits: float, by: float = 0) -> list[float]:
         found.append(piece)
         await asyncio.sleep(by)
     return found
-
-
-async def test_what_falls_silent_is_given_up_and_who_reads_slowly_is_none_of_its_matters() -> None:
-    found = []
-    with pytest.raises(EngineTimeout, match=r"no more of it came within 1 s \(limits\.silence_timeout\)"):
-        async for piece in never_silent(pieces(0, 0.01, 60), 1):
-            found.append(piece)
-            await asyncio.sleep(1.2)
-    assert found == [0, 0.01]
-    assert [piece async for piece in never_silent(pieces(0, 0), math.inf)] == [0, 0]
 
 
 async def test_who_reads_slowly_is_none_of_its_matters() -> None:

@@ -42,14 +42,13 @@ def test_what_waits_for_an_engine_waits_as_is_configured() -> None:
             "text": {"max_waiting": 3, "queue_timeout": 5, "args": {"max_num_seqs": 8, "data_parallel_size": 2}},
             "speech": {"max_waiting": 7, "queue_timeout": 9},
             "listening": {"max_waiting": 11},
-            "limits": {"silence_timeout": 13},
         }
     )
     speech: Any = SimpleNamespace(engine=SimpleNamespace(concurrency=1))
     made = Runtime(settings, text=None, speech=speech)
     assert (made.text_queue.most, made.text_queue.max_waiting, made.text_queue.patience) == (16, 3, 5)
     assert made.scheduler
-    assert (made.scheduler._order._max_waiting, made.scheduler._patience, made.scheduler._engine._silence) == (7, 9, 13)  # type: ignore[attr-defined]
+    assert (made.scheduler._order._max_waiting, made.scheduler._patience) == (7, 9)
     assert made.recordings.places.most == 11
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import importlib.util
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +48,8 @@ class WhisperListener:
     def transcribe(self, job: ListeningJob, cancelled: Callable[[], bool]) -> Iterator[Heard | None]:
         job = replace(job, language=_code(job.language))
         try:
-            yield from self._turn(job) if _is_turn(job) else self._recording(job)
+            with suppress(_CancelledError):
+                yield from self._turn(job, cancelled) if _is_turn(job) else self._recording(job, cancelled)
         except (RuntimeError, ValueError, MemoryError) as error:
             if _exhausted(error):
                 raise Overloaded(f"no memory is left to listen to this audio: try again, or raise memory.margin_gib ({error})") from None
@@ -57,19 +60,19 @@ class WhisperListener:
     def detector(self) -> Callable[[NDArray[np.float32]], float]:
         return self._silero.stream()
 
-    def _turn(self, job: ListeningJob) -> Iterator[Heard]:
+    def _turn(self, job: ListeningJob, cancelled: Callable[[], bool]) -> Iterator[Heard]:
         turn = Turn(self._whisper, job)
         if turn.doubtful:
-            yield from self._recording(job)
+            yield from self._recording(job, cancelled)
         else:
             yield _language(turn.language.code, turn.language.probability)
             yield from turn.segments
 
-    def _recording(self, job: ListeningJob) -> Iterator[Heard]:
+    def _recording(self, job: ListeningJob, cancelled: Callable[[], bool]) -> Iterator[Heard]:
         if not len(job.samples):
             yield Language(job.language or "en", float(bool(job.language)))
             return
-        segments, info = self._whisper.transcribe(
+        segments, info = _asking(self._whisper, cancelled).transcribe(
             job.samples,
             language=job.language or None,
             task=job.task,
@@ -97,6 +100,23 @@ class WhisperListener:
             for _ in self.transcribe(ListeningJob("", noise, language="en", temperature=0.0, urgent=urgent), lambda: False):
                 pass
         self._silero.stream()(noise[:512])
+
+
+class _CancelledError(Exception):
+    """The job is: what is made of it is for nobody."""
+
+
+def _asking(whisper: WhisperModel, cancelled: Callable[[], bool]) -> WhisperModel:
+    """The same model for one job, which asks `cancelled` before each window: of windows without speech, be it hours, it gives no sign."""
+
+    def encode(features: NDArray[np.float32]) -> Any:
+        if cancelled():
+            raise _CancelledError
+        return whisper.encode(features)
+
+    mine = copy.copy(whisper)
+    mine.encode = encode
+    return mine
 
 
 def _exhausted(error: BaseException) -> bool:

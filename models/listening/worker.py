@@ -16,17 +16,19 @@ from models import worker
 from models.base import WINDOW, Heard, Listener
 from models.listening import codec
 from models.listening.line import Line, Listening
+from models.steps import Steps
 from models.wire import Frame
 
 Hearing = Callable[[NDArray[np.float32]], float]
 
 
 class ListeningWorker:
-    def __init__(self, listener: Listener, connection: worker.Connection) -> None:
+    def __init__(self, listener: Listener, connection: worker.Connection, steps: Steps) -> None:
         self.ready = {"model": listener.model, "device": listener.device}
         self.loops: Sequence[Callable[[], None]] = (self._transcribe_urgent, self._detect, *(self._transcribe,) * listener.threads)
         self._connection = connection
         self._listener = listener
+        self._steps = steps
         self._line = Line()
         self._parts: defaultdict[int, bytearray] = defaultdict(bytearray)
         self._windows: SimpleQueue[Frame] = SimpleQueue()
@@ -71,10 +73,20 @@ class ListeningWorker:
         """Whether that was all, and what was heard."""
         if listening.stream is None:
             listening.begun = time.monotonic()
-            listening.stream = iter(self._listener.transcribe(listening.job, listening.cancelled.is_set))
-        for heard in listening.stream:
-            return False, heard
+            listening.stream = iter(self._listener.transcribe(listening.job, self._asked(listening)))
+        with self._steps.taking():
+            for heard in listening.stream:
+                return False, heard
         return True, None
+
+    def _asked(self, listening: Listening) -> Callable[[], bool]:
+        """Whether it is cancelled. Who asks does not hang."""
+
+        def cancelled() -> bool:
+            self._steps.again()
+            return listening.cancelled.is_set()
+
+        return cancelled
 
     def _end(self, listening: Listening, head: dict[str, Any]) -> None:
         if isinstance(listening.stream, Generator):
@@ -98,7 +110,8 @@ class ListeningWorker:
                 self._detectors[head["id"]] = self._listener.detector()
             case "windows" if hearing := self._detectors.get(head["id"]):
                 windows = codec.samples_of(frame.body).reshape(-1, WINDOW)
-                answer = np.array([hearing(window) for window in windows], np.float32)
+                with self._steps.taking():
+                    answer = np.array([hearing(window) for window in windows], np.float32)
                 self._connection.send({"kind": "probabilities", "id": head["id"], "number": head["number"]}, answer.tobytes())
             case "cancel":
                 self._detectors.pop(head["id"], None)

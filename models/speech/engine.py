@@ -31,8 +31,10 @@ class WorkerSpeechEngine(WorkerEngine):
         start_timeout: float = 300,
         concurrency: int = 2,
         env: dict[str, str] | None = None,
+        *,
+        step_timeout: float = 600,
     ) -> None:
-        super().__init__(name, renderer, config, start_timeout, env)
+        super().__init__(name, renderer, config, start_timeout, env, step_timeout=step_timeout)
         self.concurrency = concurrency
         self._voices: tuple[Voice, ...] = ()
 

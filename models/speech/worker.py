@@ -9,6 +9,7 @@ from typing import Any
 from models import worker
 from models.base import Audio, Renderer
 from models.speech import codec
+from models.steps import Steps
 from models.turns import Rendering, Turns
 from models.wire import Frame
 
@@ -16,11 +17,12 @@ from models.wire import Frame
 class SpeechWorker:
     """Renders what the server asks for, on as many threads as the renderer wants."""
 
-    def __init__(self, renderer: Renderer, connection: worker.Connection) -> None:
+    def __init__(self, renderer: Renderer, connection: worker.Connection, steps: Steps) -> None:
         self.ready = {**codec.voices_head(renderer.voices()), "device": getattr(renderer, "device", "cpu")}
         self.loops: Sequence[Callable[[], None]] = (self._render,) * renderer.threads
         self._connection = connection
         self._renderer = renderer
+        self._steps = steps
         self._turns = Turns(renderer.room)
 
     def take(self, frame: Frame) -> None:
@@ -43,9 +45,10 @@ class SpeechWorker:
             self._pass_on(rendering, audio)
 
     def _window(self, rendering: Rendering) -> Audio | None:
-        if rendering.stream is None:
-            rendering.stream = iter(self._renderer.render(rendering.job, rendering.cancelled.is_set))
-        return next(rendering.stream, None)
+        with self._steps.taking():
+            if rendering.stream is None:
+                rendering.stream = iter(self._renderer.render(rendering.job, rendering.cancelled.is_set))
+            return next(rendering.stream, None)
 
     def _pass_on(self, rendering: Rendering, audio: Audio | None) -> None:
         if audio is None:

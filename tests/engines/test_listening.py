@@ -113,6 +113,20 @@ def test_a_turn_that_nobody_understands_is_read_three_times_at_most(spoken: list
         assert 1 < read.times <= 3
 
 
+def test_a_recording_that_is_cancelled_ends_before_its_next_window(spoken: list[np.ndarray]) -> None:
+    listener = WhisperListener({**OPTIONS, "path": str(whisper_folder())})
+    windows = []
+
+    def cancelled() -> bool:
+        windows.append(len(windows))
+        return len(windows) > 2
+
+    *_, last = listener.transcribe(ListeningJob("me", np.concatenate(spoken * 12), language="en"), cancelled)
+    assert windows == [0, 1, 2]
+    assert isinstance(last, Segment)
+    assert 30 < last.end <= 60
+
+
 class _Counting:
     """Of CTranslate2's model, whose methods cannot be replaced."""
 
