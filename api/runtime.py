@@ -13,6 +13,7 @@ from api.machine import Machine
 from api.measured_engine import MeasuredEngine
 from api.queue import Queue
 from api.recordings import Recordings
+from api.rest import resting
 from models.base import ListeningEngine, Load, SpeechEngine, TextEngine
 from models.errors import EngineFailed, NotReady
 from models.host import EngineHost
@@ -44,7 +45,7 @@ class Runtime:
         self.recordings = Recordings(settings.listening.max_seconds, settings.listening.max_waiting)
         self.machine = Machine()
         self._ending: Ending | None = None
-        self._naming: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def start(self) -> None:
         """Begin loading and return at once. From now on a signal that ends this process is known here."""
@@ -52,7 +53,7 @@ class Runtime:
             host.start()
         limits = {"text": min(self.settings.text.shutdown_timeout, self.settings.server.drain_timeout)}
         self._ending = Ending([(host, limits.get(name, self.settings.server.drain_timeout)) for name, host in self.hosts()])
-        self._naming = asyncio.create_task(self._tell_wrong_names())
+        self._tasks = (asyncio.create_task(self._tell_wrong_names()), asyncio.create_task(resting(self.busy)))
 
     async def _tell_wrong_names(self) -> None:
         """Which voices there are is known only once they are loaded."""
@@ -65,8 +66,8 @@ class Runtime:
     async def stop(self) -> None:
         if self._ending:
             self._ending.forget()
-        if self._naming:
-            self._naming.cancel()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*(host.stop() for _, host in self.hosts()))
         if self._ending:
             self._ending.over()
@@ -91,6 +92,11 @@ class Runtime:
             yield "speech", self.speech.ready(), self.scheduler.load()
         if self.listening:
             yield "listening", self.listening.ready(), self.listening.engine.load()
+
+    def busy(self) -> bool:
+        """Whether an engine works or loads."""
+        loading = any(host.status.state == "loading" for _, host in self.hosts())
+        return loading or any(load.running or load.waiting for _, _, load in self.loads())
 
     def require_text(self) -> TextEngine:
         if self.text is None:

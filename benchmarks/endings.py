@@ -54,7 +54,8 @@ class Ended:
 
     @property
     def wait(self) -> float:
-        return self.first - self.began
+        """Of an answer that has no pieces, until its end."""
+        return (self.first or self.ended) - self.began
 
     @property
     def total(self) -> float:

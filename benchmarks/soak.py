@@ -296,7 +296,8 @@ def _pooled(soak: Soak, window: float) -> Table:
         times = [[look(one) / usual[one.kind] for one in soak.between(at, at + window) if _good(one, one.kind)] for at in starts]
         enough = min(len(times[0]), len(times[-1])) >= LEAST
         ratios = (_change(times, 0.5), _change(times, 0.99)) if enough else ("too few", "too few")
-        table.rows.append((what, f"{len(times[0])}, {len(times[-1])}", *(quantile(part, 0.99) for part in times), *ratios))
+        p99s = [quantile(part, 0.99) if part else "none" for part in times]
+        table.rows.append((what, f"{len(times[0])}, {len(times[-1])}", *p99s, *ratios))
     return table
 
 

@@ -226,7 +226,7 @@ class WorkerProcess:
         if head["kind"] == "ready":
             self._loaded.set_result(head)
         elif head["kind"] == "hung":
-            self.kill(head["message"])
+            self.kill(self._ended_by_us or head["message"])
         elif "id" not in head:
             self._loaded.set_exception(_error(head))
         else:

@@ -61,7 +61,7 @@ class Steps:
         return rests
 
     def _hang(self) -> bool:
-        steps = tuple(self._taken.values())
+        steps = tuple(self._taken.copy().values())
         for step in steps:
             step.looks += 1
         return any(step.looks > _LOOKS for step in steps)

@@ -1,7 +1,7 @@
 """What the server and a worker say to each other: a JSON head and raw bytes behind it, each with its length in front.
 
-    server -> worker   load {class, config} · cancel {id} · the jobs of its kind {id, ...}
-    worker -> server   ready {device, ...} · what is made of a job {id, ...} · done {id} · failed {id, error, message}
+    server -> worker   load {class, config, step_timeout} · cancel {id} · the jobs of its kind {id, ...}
+    worker -> server   ready {device, ...} · what is made of a job {id, ...} · done {id} · failed {id, error, message} · hung {message}
 
 `failed` without an id is about the worker itself: it could not load. What the jobs of a kind look like is told by the codec of its kind.
 """

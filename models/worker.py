@@ -25,6 +25,9 @@ from models.steps import Steps
 _REST = 5.0
 """Seconds without work after which memory is given back: of voices 200 MB, for 10 ms then, and 5 ms more until the next first sound."""
 
+_LAST = 10.0
+"""Seconds that the server has to end a worker that hangs, before it ends itself: what it sent last is then read for sure."""
+
 
 class ServerGoneError(Exception):
     """The server closed its end: there is nobody left to work for."""
@@ -106,6 +109,8 @@ def _run(name: str, worker: Worker, connection: Connection, steps: Steps) -> Non
         faulthandler.dump_traceback()
         why = f"the {name} worker hung: a step of its work took more than {steps.timeout:g} s ({name}.step_timeout)"
         connection.send({"kind": "hung", "message": why})
+        time.sleep(_LAST)
+        raise EngineDied(why)
 
     def tidy() -> None:
         while True:

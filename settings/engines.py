@@ -107,7 +107,7 @@ class Speech(Part):
     """Sentences of one request that are made ahead of the one its client is receiving."""
     start_timeout: float = Field(300, gt=0)
     """Seconds the worker has to load and warm up."""
-    step_timeout: float = Field(600, gt=0)
+    step_timeout: float = Field(600, gt=0, le=86400)
     """Seconds that one step of the work may take, a window of sound or a short sentence; then the worker hangs, and is loaded again."""
     probe: Probe = Probe()
     """One word, spoken when no audio has come of the worker: so a hang is found."""
@@ -160,8 +160,9 @@ class Listening(Part):
     """Seconds that a recording may wait until the first of it is understood; then it is refused with 503."""
     start_timeout: float = Field(300, gt=0)
     """Seconds the worker has to load and warm up."""
-    step_timeout: float = Field(600, gt=0)
-    """Seconds that one step of the work may take, a window of a recording; then the worker hangs, and is loaded again."""
+    step_timeout: float = Field(1800, gt=0, le=86400)
+    """Seconds that one step of the work may take, a window of a recording, read up to six times; then the worker hangs, and is loaded
+    again."""
     probe: Probe = Probe()
     """A quarter of a second of silence, listened to when nothing has come of the worker: so a hang is found."""
     mock: MockListening = MockListening()

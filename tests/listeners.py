@@ -25,10 +25,10 @@ class Confused(MockListener):
 
 class Hanging(MockListener):
     """Whose prompt is "hang" is understood, and then nothing more comes of the thread; nor of the one for detectors. In what is "quiet"
-    three seconds long nothing is understood."""
+    five seconds long nothing is understood."""
 
     def transcribe(self, job: ListeningJob, cancelled: Callable[[], bool]) -> Iterator[Heard | None]:
-        for _ in range(30 if job.prompt == "quiet" else 0):
+        for _ in range(50 if job.prompt == "quiet" else 0):
             cancelled()
             time.sleep(0.1)
         yield from super().transcribe(job, cancelled)

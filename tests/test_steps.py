@@ -34,15 +34,15 @@ async def running(engine: Engine) -> AsyncIterator[Engine]:
 
 
 def speech() -> WorkerSpeechEngine:
-    return WorkerSpeechEngine("speech", "tests.renderers:Hanging", {}, 60, step_timeout=2)
+    return WorkerSpeechEngine("speech", "tests.renderers:Hanging", {}, 60, step_timeout=4)
 
 
 def listening() -> WorkerListeningEngine:
-    return WorkerListeningEngine("listening", "tests.listeners:Hanging", {}, 60, step_timeout=2)
+    return WorkerListeningEngine("listening", "tests.listeners:Hanging", {}, 60, step_timeout=4)
 
 
 def hung(worker: str) -> str:
-    return rf"the {worker} worker hung: a step of its work took more than 2 s \({worker}\.step_timeout\)"
+    return rf"the {worker} worker hung: a step of its work took more than 4 s \({worker}\.step_timeout\)"
 
 
 async def test_a_voice_that_hangs_amid_others_is_found_and_the_log_says_where(caplog: pytest.LogCaptureFixture) -> None:
