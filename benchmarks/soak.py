@@ -103,7 +103,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--profile", default="mock", help="what to serve (default mock)")
     parser.add_argument("--minutes", type=float, default=30, help="of traffic (default 30)")
-    parser.add_argument("--warm-up", type=float, default=3, help="minutes of traffic before, that do not count (default 3)")
+    parser.add_argument("--warm-up", type=float, default=5, help="minutes of traffic before, that do not count (default 5)")
     parser.add_argument("--kill-every", type=float, default=2, help="minutes between two kills (default 2)")
     parser.add_argument("--window", type=float, default=5, help="first and last minutes that are compared (default 5)")
     parser.add_argument("--clients", type=int, help="at once (default 16 on mocks, 4 on the cpu profile)")

@@ -96,6 +96,7 @@ class VllmEngine:
         path = await asyncio.to_thread(self._path)
         _refuse_missing(path)
         self._killed = ""
+        await _let_go()  # of one that has died: whoever was in it has heard of its end by now
         try:
             args = await self._load(path)
             await self._open(args)
@@ -125,9 +126,7 @@ class VllmEngine:
         if files is not None:
             await asyncio.to_thread(files.close)
         del loaded, llm
-        # vLLM's app froze the heap, and the next one's will: what was frozen with the old engine, 50 MB of it, would never be collected.
-        heap.collect()
-        await asyncio.to_thread(heap.give_back)
+        await _let_go()
 
     async def died(self) -> str:
         while True:
@@ -273,6 +272,12 @@ class VllmEngine:
         request = TextRequest("warm-up", prompt="Hello", sampling=Sampling(max_tokens=4, temperature=0.0))
         async for _ in self.generate(request):
             pass
+
+
+async def _let_go() -> None:
+    """vLLM's app froze the heap, and the next one's will: what was frozen with the old engine, 50 MB of it, would never be collected."""
+    heap.collect()
+    await asyncio.to_thread(heap.give_back)
 
 
 def _failed_as_asked(load: asyncio.Task[Any]) -> None:

@@ -283,6 +283,18 @@ async def test_an_engine_that_hangs_is_found_told_and_started_again(engine: Vllm
     assert "Paris" in said(await ask(engine, messages=QUESTION, sampling=Sampling(temperature=0, max_tokens=12)))
 
 
+async def test_what_was_let_go_of_late_of_an_engine_is_not_kept_by_the_next(engine: VllmEngine) -> None:
+    """vLLM freezes the heap once it is loaded, garbage too: 50 MB, until the next death."""
+    kept = weakref.ref(engine._llm)
+    held: list[Any] = [engine._llm]
+    held.append(held)
+    await engine.stop()
+    assert kept() is not None
+    del held
+    await engine.start()
+    assert kept() is None
+
+
 async def test_a_death_that_vllm_finds_first_is_told_as_one(engine: VllmEngine, client: httpx.AsyncClient) -> None:
     """Two look for it, and either may be the first to tell the requests."""
     from vllm.v1.engine.exceptions import EngineDeadError
