@@ -35,7 +35,7 @@ logs.install(settings.logs)
 
 @bentoml.service(
     name="fireside",
-    # Our own limits apply: this one counts until the first byte only, and a prompt may wait for its turn.
+    # For clients of other services. Here our own limits apply, see api/lane.py: a prompt may wait for its turn.
     traffic={"timeout": 3600},
     # /generate streams too, and a span for each chunk would cost more than the chunk: see api/lane.py.
     tracing={"excluded_urls": ".*"},

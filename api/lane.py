@@ -9,6 +9,7 @@ have the path of each request for a label: nothing but what has a route there ma
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -28,6 +29,7 @@ class Lane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             bentoml = scope["app"]
+            _without_timers(bentoml.middleware_stack)
             bentoml.middleware_stack = self.front(Switch(bentoml.middleware_stack, self.to, _paths(bentoml) - _paths(self.to)))
         await self.app(scope, receive, send)
 
@@ -42,6 +44,16 @@ class Switch:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self.wrapped if scope.get("path") in self.paths else self.lane)(scope, receive, send)
+
+
+def _without_timers(app: Any) -> None:
+    """BentoML sets a timer for each request, `traffic.timeout` from its beginning, and lets it run when the request is over: 3 kB are held
+    until then. Our own limits apply."""
+    while (inner := getattr(app, "app", None)) is not None:
+        if type(inner).__name__ == "TimeoutMiddleware":
+            app.app = inner.app
+        else:
+            app = inner
 
 
 def _paths(app: Starlette) -> frozenset[str]:
