@@ -5,7 +5,7 @@ SHELL := bash
 
 HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' || test -e /dev/nvidia0 && echo yes)
 PROFILE ?= $(if $(HAS_GPU),gpu,cpu)
-PORT ?= 3000
+PORT ?= $(or $(FIRESIDE_SERVER__PORT),3000)
 # The environment a profile runs in: mock, cpu or gpu. For a profile of your own: make serve PROFILE=mine.yaml STACK=gpu
 STACK ?= $(or $(filter mock cpu gpu,$(firstword $(subst -, ,$(PROFILE)))),$(if $(HAS_GPU),gpu,cpu))
 FIRESIDE := .venv/$(STACK)/bin/fireside

@@ -95,7 +95,7 @@ def in_time(receive: Receive, limits: Limits) -> Receive:
         nonlocal coming, size
         if not coming:
             return await receive()
-        patience = min(limits.body_timeout, began + limits.body_timeout + size / LEAST_RATE - monotonic())
+        patience = max(0.0, min(limits.body_timeout, began + limits.body_timeout + size / LEAST_RATE - monotonic()))
         try:
             async with asyncio.timeout(patience):
                 message = await receive()

@@ -14,7 +14,7 @@ MOST = 1 << 14
 
 
 def kept(entry: Entry, receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """The same, listening. Texts alone: recordings and sounds are not for a log."""
+    """The same, listening. Texts alone, with what sound is written in them: files of sound are not for a log."""
     asked, answered = _Text(entry, "input"), _Text(entry, "output")
 
     async def receiving() -> MutableMapping[str, Any]:

@@ -44,6 +44,8 @@ class Entry(Work):
     first_audio: float = 0.0
     """Moments, by the clock of `began`; 0 where there was none."""
     audio_seconds: float = 0.0
+    stalled_seconds: float = 0.0
+    """That who plays the audio as it is made had nothing to play."""
     heard_seconds: float = 0.0
     contents: dict[str, str] = field(default_factory=dict)
     """What was said, where that is to be logged."""

@@ -87,6 +87,7 @@ def fields(entry: Entry) -> dict[str, Any]:
         "ttft": _rounded(entry.ttft),
         "ttfa": _rounded(entry.ttfa),
         "audio_seconds": _rounded(entry.audio_seconds),
+        "stalled_seconds": _rounded(entry.stalled_seconds),
         "heard_seconds": _rounded(entry.heard_seconds),
         **{f"{kind}_queue_seconds": _rounded(stage.begun - stage.asked) for kind, stage in entry.stages.items()},
         "trace_id": entry.trace_id,

@@ -59,6 +59,9 @@ ttfa = Histogram(
 )
 heard_seconds = Counter("fireside_heard_seconds_total", "Seconds of audio written down for clients", ["route"])
 audio_seconds = Counter("fireside_tts_audio_seconds_total", "Seconds of audio made for clients", ["route"])
+stalled_seconds = Counter(
+    "fireside_tts_stalled_seconds_total", "Seconds within utterances that who plays them as they are made has nothing to play", ["route"]
+)
 sockets = Counter("fireside_sockets_total", "Sockets that were opened", ["route"])
 open_sockets: Counts[str] = Counts()
 """By route, now."""
@@ -238,6 +241,17 @@ def text(route: str, timeline: TextTimeline | None = None) -> Iterator[TextTimel
 class SpokenTimeline(Timeline):
     seconds: float = 0.0
     """Of audio made."""
+    stalled: float = 0.0
+    """Seconds between its beginning and its end that who plays it as it is made has nothing to play."""
+    played_until: float = 0.0
+
+    def made(self, seconds: float) -> None:
+        """So much audio, now."""
+        now = perf_counter()
+        if self.seconds:
+            self.stalled += max(0.0, now - self.played_until)
+        self.played_until = max(now, self.played_until) + seconds
+        self.seconds += seconds
 
 
 @contextmanager
@@ -248,7 +262,9 @@ def speech(route: str, began: float | None = None) -> Iterator[SpokenTimeline]:
         yield timeline
     finally:
         entry.audio_seconds += timeline.seconds
+        entry.stalled_seconds += timeline.stalled
         audio_seconds.labels(route).inc(timeline.seconds)
+        stalled_seconds.labels(route).inc(timeline.stalled)
         if timeline.items:
             entry.first_audio, entry.ttfa = timeline.first, timeline.first - timeline.began
             ttfa.labels(route).observe(entry.ttfa)

@@ -114,7 +114,7 @@ async def utter(
     async with aclosing(events):
         async for event in events:
             if isinstance(event, SentenceAudio):
-                timeline.seconds += event.audio.seconds
+                timeline.made(event.audio.seconds)
             yield event
     if param and not timeline.seconds:
         raise InvalidInput(f"{param} has nothing that can be spoken: expected words or numbers, not signs or emoji alone.", param=param)

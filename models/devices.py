@@ -11,6 +11,9 @@ from typing import Any
 
 from models.errors import EngineFailed
 
+OWN_GROUP = Path("/proc/self/cgroup")
+GROUPS = Path("/sys/fs/cgroup")
+
 
 @dataclass(frozen=True, slots=True)
 class GPU:
@@ -63,8 +66,23 @@ def cores() -> int:
 
 
 def ram() -> int:
-    """Bytes of memory of the machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Bytes of memory that this process may use: the machine's, or what its control group (a container's, a unit's) has of it."""
+    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_limits()])
+
+
+def _limits() -> Iterator[int]:
+    """Of the groups this process is in, from its own to the root, which a container has of its own, whatever that is called outside."""
+    with suppress(OSError):
+        for line in OWN_GROUP.read_text().splitlines():
+            if line.startswith("0::/"):  # version 2
+                own = GROUPS / line.removeprefix("0::/")
+                yield from filter(None, map(_limit, (own, *own.parents)))
+
+
+def _limit(group: Path) -> int | None:
+    with suppress(OSError, ValueError):  # no group, or "max"
+        return int((group / "memory.max").read_text())
+    return None
 
 
 def resident() -> int:

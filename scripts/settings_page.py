@@ -58,7 +58,7 @@ def _sections(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 def _row(key: str, field: FieldInfo) -> str:
     cells = [f"`{key}`", _kind(field), _default(field), field.description or ""]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
 
 
 def _kind(field: FieldInfo) -> str:

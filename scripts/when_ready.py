@@ -8,19 +8,25 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 TRY = r"""
 Fireside is ready at {url}: open it in a browser. Or, in another terminal, try:
 
-  curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{{"model": "gpt-4o-mini", "messages": [{{"role": "user", "content": "What is the capital of France?"}}]}}'
+  curl {url}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{{"model": "gpt-4o-mini", "messages": [{{"role": "user", "content": "What is the capital of France?"}}]}}'
 
-  curl {url}/v1/audio/speech -H 'Content-Type: application/json' -d '{{"model": "tts-1", "voice": "alloy", "input": "Hello from the fireside."}}' -o hello.mp3
+  curl {url}/v1/audio/speech{key} -H 'Content-Type: application/json' -d '{{"model": "tts-1", "voice": "alloy", "input": "Hello from the fireside."}}' -o hello.mp3
 
-  curl -N {url}/generate -H 'Content-Type: application/json' -d '{{"prompt": "Once upon a time", "max_tokens": 60}}'
+  curl -N {url}/generate{key} -H 'Content-Type: application/json' -d '{{"prompt": "Once upon a time", "max_tokens": 60}}'
 
 """  # noqa: E501 - each command is one line, to be copied
+
+
+KEY = " -H 'Authorization: Bearer YOUR_KEY'"
 
 
 def main(port: int) -> int:
@@ -28,7 +34,11 @@ def main(port: int) -> int:
         say(f"==> port {port} is taken by another program: choose another with PORT=\n")
         return 1
     server, started, told = os.getppid(), time.monotonic(), 0.0
-    while not (status := read(f"http://127.0.0.1:{port}/v1/status")).get("ready"):
+    url = f"http://127.0.0.1:{port}"
+    for status in looks(url):
+        if status.get("ready"):
+            say(TRY.format(url=url, key=KEY if status.get("keys") else ""))
+            return 0
         if os.getppid() != server:
             return 1
         if failed := failures(status):
@@ -39,8 +49,7 @@ def main(port: int) -> int:
             told = waited
             say(f"==> loading, {waited:.0f} s so far\n")
         time.sleep(0.5)
-    say(TRY.format(url=f"http://127.0.0.1:{port}"))
-    return 0
+    return 1
 
 
 def taken(port: int) -> bool:
@@ -49,14 +58,35 @@ def taken(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def read(url: str) -> dict[str, Any]:
-    """Empty while the server does not answer yet."""
+def looks(url: str) -> Iterator[dict[str, Any]]:
+    """What the server says of itself, again and again; where it says that to keys alone, whether it is ready, which it tells everybody."""
+    with suppress(PermissionError):
+        while True:
+            yield status_of(url)
+    while True:
+        yield {"ready": is_ready(url), "keys": True}
+
+
+def status_of(url: str) -> dict[str, Any]:
+    """Empty while the server does not answer yet. Raises PermissionError where it asks for a key."""
     try:
-        with urlopen(url, timeout=5) as answer:
+        with urlopen(f"{url}/v1/status", timeout=5) as answer:
             status: dict[str, Any] = json.load(answer)
             return status
+    except HTTPError as error:
+        if error.code in (401, 403):
+            raise PermissionError from error
+        return {}
     except (OSError, ValueError):
         return {}
+
+
+def is_ready(url: str) -> bool:
+    try:
+        with urlopen(f"{url}/readyz", timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 def failures(status: dict[str, Any]) -> str:

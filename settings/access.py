@@ -27,7 +27,8 @@ class Key(Part):
     requests_per_minute: int = Field(0, ge=0)
     """Requests, and utterances of sockets; 0 is without a limit."""
     tokens_per_minute: int = Field(0, ge=0)
-    """Tokens of the text engine, read and written. A request is let in while the last minute's are fewer; 0 is without a limit."""
+    """Tokens of the text engine, read and written. A request is let in while those of the minute, which the first of
+    them begins, are fewer; 0 is without a limit."""
     priority: int = Field(0, ge=-100, le=100)
     """Where requests wait for an engine, those of a higher number go first."""
 

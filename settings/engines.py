@@ -48,7 +48,8 @@ class Text(Part):
     on_death: Literal["restart", "exit"] = "restart"
     """When the engine process dies: load it again, or exit non-zero so that an orchestrator does."""
     max_running: int = Field(0, ge=0)
-    """Requests in it at once; more wait before it, by their keys' priorities. 0 is `args.max_num_seqs`, or 256 without it."""
+    """Requests in it at once; more wait before it, by their keys' priorities. 0 is `args.max_num_seqs`, or 256 without it, for each of
+    `args.data_parallel_size`."""
     max_waiting: int = Field(512, ge=0)
     """Requests that may wait before it; more are refused with 503."""
     queue_timeout: float = Field(60, gt=0)

@@ -22,6 +22,8 @@ PREFIX = "FIRESIDE_"
 CONFIGS = Path(__file__).parent.parent / "configs"
 # Read by the launcher, the Makefile, the commands and the examples, not part of the configuration itself.
 LAUNCH_VARIABLES = {"FIRESIDE_PROFILE", "FIRESIDE_API_KEY", "FIRESIDE_URL"}
+# What Kubernetes tells each pod of a Service whose name begins with fireside.
+LINK = re.compile(r"FIRESIDE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 MASK = "********"
 # hf_token and AWS_SECRET_ACCESS_KEY, but not max_num_batched_tokens.
 SECRET = re.compile(r"(token|keys?|passphrase|credentials?)$|secret|password", re.IGNORECASE)
@@ -68,7 +70,7 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """The tree of keys that FIRESIDE_* make. Raises SettingsError for a variable that is no setting or holds no JSON where it has to."""
     tree: dict[str, Any] = {}
     for variable, text in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or variable in LAUNCH_VARIABLES:
+        if not variable.startswith(PREFIX) or variable in LAUNCH_VARIABLES or _is_link(variable, text):
             continue
         place = variable.removeprefix(PREFIX).lower().split("__")
         if place[0] not in Settings.model_fields:
@@ -80,6 +82,10 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             value = {key: value}
         tree = _merged(tree, value)
     return tree
+
+
+def _is_link(variable: str, text: str) -> bool:
+    return "__" not in variable and (bool(LINK.fullmatch(variable)) or (variable.endswith("_PORT") and "://" in text))
 
 
 def masked(value: Any) -> Any:

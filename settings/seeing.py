@@ -15,7 +15,7 @@ class Logs(Part):
     requests: bool = True
     """A line for each request, and for each utterance, answer and end of a socket."""
     contents: bool = False
-    """Write prompts, answers and spoken texts into these lines. Without it nothing of what people say is ever logged."""
+    """Write prompts, answers and spoken texts into these lines. Without it no such line has what people say."""
 
 
 class Traces(Part):

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.browsing import browser, page, playwright  # noqa: F401 - fixtures
 from tests.servers import Server, serve
@@ -12,6 +13,12 @@ from tests.servers import Server, serve
 # A shell starts what runs in its background deaf to Ctrl-C, and so would be all that is started from here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# On a busy machine any example may take long. Under CI hypothesis has no deadline of its own accord, among other things.
+settings.register_profile("busy", deadline=None)
+if settings.get_current_profile_name() == "default":
+    settings.load_profile("busy")
 
 
 @pytest.fixture

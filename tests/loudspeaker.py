@@ -14,7 +14,7 @@ RECORDER = """
 window.pieces = [];
 const connect = AudioNode.prototype.connect;
 const recorder = (to) => {
-  const made = to.context.createScriptProcessor(8192, 1, 1);
+  const made = to.context.createScriptProcessor(16384, 1, 1);
   made.onaudioprocess = ({inputBuffer}) => window.pieces.push(inputBuffer.getChannelData(0).slice());
   connect.call(made, to);
   return made;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -70,3 +71,19 @@ def test_a_driver_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_machine_has_processors_and_memory() -> None:
     assert devices.cores() >= 1
     assert devices.ram() > 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("own", "least"), [("0::/unit/inner\n", 500), ("12:cpu:/\n0::/unit\n", 700), ("0::/elsewhere/outside\n", 900), ("", None)]
+)
+def test_of_memory_there_is_what_the_control_groups_leave(
+    own: str, least: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = devices.ram()
+    for group, most in {".": "900", "unit": "700", "unit/inner": "500", "unit/inner/below": "max"}.items():
+        (tmp_path / group).mkdir(exist_ok=True)
+        (tmp_path / group / "memory.max").write_text(f"{most}\n")
+    (tmp_path / "own").write_text(own)
+    monkeypatch.setattr(devices, "GROUPS", tmp_path)
+    monkeypatch.setattr(devices, "OWN_GROUP", tmp_path / "own")
+    assert devices.ram() == (least or whole)

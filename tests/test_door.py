@@ -256,7 +256,7 @@ async def test_a_body_that_stops_coming_is_not_waited_for(tmp_path: Path, came: 
     ask = asking(tmp_path, limits={"body_timeout": 0.05})
     status, code, message = told(await ask("/generate", "POST", content=stalling()))
     assert (status, code) == (408, "request_timeout")
-    assert message.startswith(f"{len(came)} bytes of the body came, and none for the last 0.0")
+    assert message.startswith(f"{len(came)} bytes of the body came, and none for the last 0")
     assert "every 0.05 s (limits.body_timeout)" in message
 
 

@@ -37,7 +37,7 @@ def server() -> Iterator[Server]:
 @contextmanager
 def opened(playwright: Any, folder: Path, url: str, *heard: Any, allows: bool = True) -> Iterator[tuple[Page, Events, Loudspeaker]]:
     """The example, with its button pressed."""
-    write(folder / "heard.wav", np.concatenate([silence(1), *heard, silence(60)]))
+    write(folder / "heard.wav", np.concatenate([silence(4), *heard, silence(60)]))
     with browsing(playwright, folder / "heard.wav", allows) as browser, tab(browser) as page:
         found = page, Events(page), Loudspeaker(page)
         with files(ROOT / "examples") as home:
@@ -75,7 +75,7 @@ def socket(server: Server) -> str:
 
 def test_a_spoken_question_is_answered_aloud_and_in_writing(playwright: Any, tmp_path: Path, server: Server) -> None:
     with opened(playwright, tmp_path, socket(server), SPEECH) as (page, events, loudspeaker):
-        said(page).to_have_text(SHORT + "\n", timeout=15_000)
+        said(page).to_have_text(SHORT + "\n", timeout=30_000)
         deadline = time.monotonic() + 15
         while energy(loudspeaker.played()) < 0.95 * sent(events):
             assert time.monotonic() < deadline
@@ -85,7 +85,7 @@ def test_a_spoken_question_is_answered_aloud_and_in_writing(playwright: Any, tmp
 
 def test_an_answer_that_is_interrupted_is_silent(playwright: Any, tmp_path: Path, server: Server) -> None:
     with opened(playwright, tmp_path, socket(server), SPEECH, silence(4), SPEECH) as (page, events, loudspeaker):
-        said(page).to_contain_text(SHORT, timeout=20_000)
+        said(page).to_contain_text(SHORT, timeout=40_000)
         loud = np.flatnonzero(loudspeaker.levels(0.2) > 0.01)
         assert len(loud) > 3
         assert 0 < energy(loudspeaker.played()) < 0.8 * sent(events)

@@ -22,8 +22,12 @@ LONG = "A sentence that goes on for a while. " * 60
 
 @pytest.fixture(scope="module")
 def mortal() -> Iterator[Server]:
-    """Text dies of the word "die"; speech takes its time, so that it can be killed in the middle."""
-    faults = {"FIRESIDE_TEXT__MOCK__FAULT__KIND": "crash", "FIRESIDE_TEXT__MOCK__FAULT__MATCH": "die"}
+    """Text dies of the word "die", and is not back at once; speech takes its time, so that it can be killed in the middle."""
+    faults = {
+        "FIRESIDE_TEXT__MOCK__FAULT__KIND": "crash",
+        "FIRESIDE_TEXT__MOCK__FAULT__MATCH": "die",
+        "FIRESIDE_TEXT__MOCK__LOAD_SECONDS": "3",
+    }
     with serve("mock", FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR="0.05", **faults) as running:
         yield running
 

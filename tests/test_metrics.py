@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from api import metrics
 from api.measured_engine import MeasuredEngine
 from models.base import Audio, SpeechJob
 from tests.servers import Server, serve
@@ -53,6 +54,22 @@ def test_speech_is_counted_and_its_audio_measured(server: Server) -> None:
     assert (ok(), total(), [server.metric(name) for name in names]) == (1, 1, [count + 1 for count in before])
     made = server.metric('fireside_tts_audio_seconds_total{route="/v1/audio/speech"}') - seconds
     assert made == pytest.approx(len(audio) / 2 / 24000)
+
+
+def test_a_listener_stalls_from_the_end_of_what_there_was_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    timeline, seconds = metrics.SpokenTimeline(), 0.0
+    for now, made, stalled in ((10, 1, 0), (10.5, 1, 0), (13, 0.5, 1), (13.25, 0.5, 1), (16, 1, 3)):
+        monkeypatch.setattr(metrics, "perf_counter", lambda now=now: now)
+        timeline.made(made)
+        seconds += made
+        assert (timeline.seconds, timeline.stalled) == (seconds, stalled)
+
+
+def test_speech_that_is_made_slower_than_it_is_heard_stalls() -> None:
+    with serve("mock", FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR="2") as slow:
+        assert httpx.post(f"{slow.url}/v1/audio/speech", json=SPEECH).status_code == 200
+        made = slow.metric("fireside_tts_audio_seconds_total")
+        assert 0.5 * made < slow.metric("fireside_tts_stalled_seconds_total")
 
 
 @pytest.mark.parametrize(

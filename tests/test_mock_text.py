@@ -142,11 +142,13 @@ async def test_others_run_while_a_fast_stream_does() -> None:
 
 
 async def test_tokens_come_at_the_pace_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, naps = await started(ttft=5, tokens_per_second=2, replies=("a b c",)), []
+    engine, loop, naps = await started(ttft=5, tokens_per_second=2, replies=("a b c",)), asyncio.get_running_loop(), []
+    now = loop.time()
 
     async def nap(seconds: float) -> None:
         naps.append(seconds)
 
+    monkeypatch.setattr(loop, "time", lambda: now)
     monkeypatch.setattr(engine._life, "sleep", nap)
     await said(engine, ask())
     assert [round(seconds, 1) for seconds in naps] == [5, 5.5, 6, 6.5]

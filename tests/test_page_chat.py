@@ -56,6 +56,8 @@ def test_what_was_said_before_is_sent_along(page: Page, server: Server) -> None:
 
 
 def test_stop_ends_the_answer_on_the_engine_too(page: Page, server: Server) -> None:
+    endless = {"ignore_eos": True, "max_tokens": 3000}
+    page.route("**/v1/chat/completions", lambda route: route.continue_(post_data={**route.request.post_data_json, **endless}))
     page.goto(server.url)
     ask(page, "Go on and on.")
     page.locator(".answer .prose p").wait_for()

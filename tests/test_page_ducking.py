@@ -32,7 +32,7 @@ def browser(playwright: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Its microphone hears a question, and while the answer is spoken, some coughs."""
     path = tmp_path_factory.mktemp("heard") / "cough.wav"
     coughs = [speechlike(0.15, RATE), silence(3)] * COUGHS
-    write(path, np.concatenate([silence(1), speechlike(1.2, RATE), silence(5), *coughs, silence(60)]))
+    write(path, np.concatenate([silence(4), speechlike(1.2, RATE), silence(5), *coughs, silence(60)]))
     with browsing(playwright, path) as running:
         yield running
 
@@ -63,6 +63,6 @@ def test_it_is_softer_for_a_moment_and_as_loud_before_and_after(levels: np.ndarr
     assert len(soft), levels
     moments = np.split(soft, np.flatnonzero(np.diff(soft) * PIECE > 1) + 1)
     assert len(moments) <= COUGHS
-    assert all(np.ptp(moment) * PIECE < 1 for moment in moments), "it is over within a second"
+    assert all(np.ptp(moment) * PIECE < 2.5 for moment in moments), "it is over before the next"
     assert levels[: soft[0]].max() == pytest.approx(1, abs=0.05)
     assert levels[soft[-1] + 3 :].max() == pytest.approx(1, abs=0.05)

@@ -205,7 +205,7 @@ async def test_one_that_hangs_again_and_again_is_left_failed() -> None:
 
 def test_a_stopped_worker_is_told_by_every_page_and_comes_back() -> None:
     probe = {"FIRESIDE_SPEECH__PROBE__INTERVAL": "0.2", "FIRESIDE_SPEECH__PROBE__TIMEOUT": "2"}
-    load = {"FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR": "1", "FIRESIDE_SPEECH__MOCK__LOAD_SECONDS": "1"}
+    load = {"FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR": "1", "FIRESIDE_SPEECH__MOCK__LOAD_SECONDS": "3"}
     with serve("mock", **probe, **load) as server:
         body = {"model": "tts-1", "input": "A sentence. " * 50, "response_format": "pcm", "stream_format": "sse"}
         with httpx.stream("POST", f"{server.url}/v1/audio/speech", json=body, timeout=30) as answer:
@@ -215,7 +215,8 @@ def test_a_stopped_worker_is_told_by_every_page_and_comes_back() -> None:
             last = [line for line in lines if line][-1]
         assert "speech hung: no sign of life for 2 s" in json.loads(last.removeprefix("data: "))["error"]["message"]
         server.wait("/readyz", 503, 5)
-        assert "speech hung: no sign of life for 2 s; loading again" in server.get("/v1/status").json()["engines"]["speech"]["detail"]
+        failure = server.get("/v1/status").json()["engines"]["speech"]["last_failure"]
+        assert "speech hung: no sign of life for 2 s" in failure["why"]
         refused = httpx.post(f"{server.url}/v1/audio/speech", json={"model": "tts-1", "input": "Hello."})
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) > 0

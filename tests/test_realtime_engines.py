@@ -74,7 +74,7 @@ async def test_speech_is_heard_and_answered() -> None:
 
 
 async def test_the_voices_die_in_mid_answer_and_the_session_lives_on() -> None:
-    runtime = made(realtime_factor=0.5)
+    runtime = made(realtime_factor=3)
     async with served(runtime) as url, talking(url) as client:
         await client.send("response.create")
         await client.until("response.output_audio.delta")

@@ -19,7 +19,7 @@ APPEND = Append(type="input_audio_buffer.append", audio="")
 
 async def heard_by(home: House, client: Client) -> None:
     """An answer is being made."""
-    home.text.enqueue(["One two three four five six seven eight nine ten. Eleven twelve."])
+    home.text.enqueue(["One two three four five six seven eight nine ten " * 3 + "and so on. Eleven twelve."])
     await client.send("response.create")
     await client.until("response.output_audio.delta")
 
@@ -34,7 +34,7 @@ async def test_a_cancel_does_not_wait_behind_audio() -> None:
         began = time.perf_counter()
         await client.send("response.cancel")
         assert (await client.until("response.done"))["response"]["status"] == "cancelled"
-        assert time.perf_counter() - began < 1.0
+        assert time.perf_counter() - began < 3.0
 
 
 async def test_a_cancel_waits_for_the_response_that_it_means() -> None:

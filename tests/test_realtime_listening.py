@@ -176,7 +176,7 @@ async def test_what_was_heard_is_dropped_on_demand() -> None:
 
 
 async def test_turns_may_be_detected_otherwise_while_somebody_speaks() -> None:
-    async with house(ttft=0.3) as home, connected(home) as client:
+    async with house(ttft=2) as home, connected(home) as client:
         await client.say(0.5)
         await client.say(0.6, loud=False)
         await client.until("response.created")

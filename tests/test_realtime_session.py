@@ -183,7 +183,7 @@ async def test_items_are_put_in_their_places_and_deleted() -> None:
 
 async def test_an_answer_is_retrieved_as_far_as_it_is() -> None:
     async with house(tokens_per_second=20) as home, connected(home) as client:
-        home.text.enqueue(["It burns. " * 200, "Fine."])
+        home.text.enqueue(["It burns. " * 200, "It is fine. " * 10])
         for cancelled, status in ((True, "incomplete"), (False, "completed")):
             await client.send("response.create")
             item = (await client.until("response.output_item.added"))["item"]["id"]

@@ -31,6 +31,18 @@ def test_an_unknown_variable_is_refused_with_its_nearest(monkeypatch: pytest.Mon
         settings.load("mock")
 
 
+def test_what_kubernetes_tells_of_a_service_of_that_name_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT_3000_TCP_ADDR", "GPU_SERVICE_HOST", "GPU_PORT_3000_TCP_PROTO")
+    for name in told:
+        monkeypatch.setenv(f"FIRESIDE_{name}", "10.0.0.1")
+    for name in ("PORT", "PORT_3000_TCP", "GPU_PORT"):
+        monkeypatch.setenv(f"FIRESIDE_{name}", "tcp://10.0.0.1:3000")
+    assert settings.load("mock").server.port == 3000
+    monkeypatch.setenv("FIRESIDE_PORT", "8080")
+    with pytest.raises(SettingsError, match="FIRESIDE_PORT is no setting"):
+        settings.load("mock")
+
+
 def test_an_unknown_nested_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRESIDE_SPEECH__DEVISE", "cpu")
     with pytest.raises(SettingsError, match=r"did you mean speech\.device"):

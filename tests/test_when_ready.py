@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
+
+import httpx
 
 from tests.servers import ROOT, Server, free_port, serve
 
@@ -20,6 +24,19 @@ def test_it_says_when_the_server_is_ready_with_three_commands() -> None:
     assert script.returncode == 0
     assert said.count("\n  curl ") == 3
     assert f"ready at http://127.0.0.1:{port}" in said
+
+
+def test_a_server_that_asks_for_keys_is_told_of_too() -> None:
+    key = "a-key-that-is-long-enough"
+    keys = json.dumps({"me": {"hash": "sha256:" + hashlib.sha256(key.encode()).hexdigest(), "scopes": ["admin"]}})
+    slow = {"FIRESIDE_TEXT__MOCK__LOAD_SECONDS": "3", "FIRESIDE_ACCESS__KEYS": keys}
+    with beside(port := free_port()) as script, serve("mock", port=port, **slow) as server:
+        _, said = script.communicate(timeout=60)
+        told = httpx.get(f"{server.url}/metrics", headers={"x-api-key": key}).text
+    assert script.returncode == 0
+    assert said.count("-H 'Authorization: Bearer YOUR_KEY'") == 3
+    refused = [line for line in told.splitlines() if line.startswith("fireside_refused_total")]
+    assert sum(float(line.rsplit(" ")[1]) for line in refused) < 4  # however often it looked
 
 
 def test_it_says_which_engine_has_failed_and_why(tmp_path: Path) -> None:

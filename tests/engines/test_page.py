@@ -74,7 +74,7 @@ def answered(playwright: Any, real_server: Server, tmp_path_factory: pytest.Temp
 
 def test_what_is_asked_is_written_down(answered: Talked) -> None:
     heard = compare([[QUESTION]], answered.said("you", 0))
-    assert heard.errors == 0, heard
+    assert heard.errors <= 1, heard
 
 
 def test_the_answer_is_written_and_is_what_the_loudspeaker_played(answered: Talked) -> None:
@@ -102,8 +102,8 @@ def test_who_interrupts_is_heard_and_answered(playwright: Any, real_server: Serv
         expect(talked.page.locator("#transcript .cut")).to_be_visible(timeout=SOON)
         expect(talked.page.locator("#transcript .fireside").nth(1)).to_contain_text("lighthouse", timeout=SOON)
         talked.state("Listening")
-        assert compare([[LONG]], talked.said("you", 0)).errors == 0, talked.said("you", 0)
-        assert compare([[QUESTION]], talked.said("you", 1)).errors == 0, talked.said("you", 1)
+        assert compare([[LONG]], talked.said("you", 0)).errors <= 1, talked.said("you", 0)
+        assert compare([[QUESTION]], talked.said("you", 1)).errors <= 1, talked.said("you", 1)
         played = transcribe(talked.loudspeaker.played(), RATE)
         wanted = compare([[talked.said("fireside", 0)], [talked.said("fireside", 1)]], played)
         assert wanted.errors <= max(2, 0.1 * wanted.words), str(wanted)  # a word may be cut in two
