@@ -6,10 +6,9 @@ engines' processes gets SIGKILL, each in its turn. What an answer must be is kno
 language model also as it comes in batches of 2 to 4, where two tokens may be equally likely), audio sample for sample. Every request that
 was not cut must be that, or be refused in words that say come back later; the server's count of requests must be the clients'. Then all is
 quiet, and memory, file descriptors, threads, tasks and files must be what they were after some minutes of the same, amid which each worker
-died once: what is left of a death must not be left by each. But for what fills up to its size: the
-KV cache that vLLM's worker holds without a GPU, and what oneDNN prepares for each shape of speech. Of one kind of request there are some
-fifty in five minutes, whose p99 is the slowest: it is told, but what must not change is the p99 of all, each taken as so many times the
-median of its kind.
+died once: what is left of a death must not be left by each. But for what fills up to its size: the KV cache that vLLM's worker holds
+without a GPU, and what oneDNN prepares for each shape of speech. Of one kind of request there are some fifty in five minutes, whose p99 is
+the slowest: it is told, but what must not change is the p99 of all, each taken as so many times the median of its kind.
 
 On the mock profile the text engine has no process of its own, and is not killed.
 """
@@ -223,7 +222,7 @@ def report(profile: str, soak: Soak, before: Level, after: Level, window: float)
         Target("threads", f"<= {before.threads} + 8", str(after.threads), after.threads <= before.threads + 8),
         Target("asyncio tasks", f"<= {before.tasks} + 4", str(after.tasks), after.tasks <= before.tasks + 4),
         Target("temporary and shared files", f"<= {before.files}", str(after.files), after.files <= before.files),
-        *(_kept(name, soak, before, after) for name in before.memory if name != CACHE),
+        *(_kept(name, soak, before, after, {} if profile == "mock" else KERNELS) for name in before.memory if name != CACHE),
         Target(f"p99 of the last {window:g} minutes / the first", f"<= {STABLE}", _worst(pooled), not slower),
     ]
     return found
@@ -264,8 +263,9 @@ def _levels(soak: Soak, before: Level, after: Level) -> Table:
     return table
 
 
-def _kept(name: str, soak: Soak, before: Level, after: Level) -> Target:
-    grown, kernels = (after.memory.get(name, 0) - before.memory[name]) / 1024, KERNELS.get(name, 0)
+def _kept(name: str, soak: Soak, before: Level, after: Level, fill: dict[str, int]) -> Target:
+    """`fill`: MiB that a part may hold beside, of what fills up to its size."""
+    grown, kernels = (after.memory.get(name, 0) - before.memory[name]) / 1024, fill.get(name, 0)
     beside = f", beside {kernels} MiB of oneDNN's" if kernels else ""
     leak = grown / max(len(soak.ends), 1)
     return Target(f"memory of {name}", f"<= {LEAK} KiB a request{beside}", f"{leak:.2f}", grown <= LEAK * len(soak.ends) + kernels * 1024)

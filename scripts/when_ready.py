@@ -25,7 +25,6 @@ Fireside is ready at {url}: open it in a browser. Or, in another terminal, try:
 
 """  # noqa: E501 - each command is one line, to be copied
 
-
 KEY = " -H 'Authorization: Bearer YOUR_KEY'"
 
 
@@ -34,11 +33,8 @@ def main(port: int) -> int:
         say(f"==> port {port} is taken by another program: choose another with PORT=\n")
         return 1
     server, started, told = os.getppid(), time.monotonic(), 0.0
-    url = f"http://127.0.0.1:{port}"
-    for status in looks(url):
-        if status.get("ready"):
-            say(TRY.format(url=url, key=KEY if status.get("keys") else ""))
-            return 0
+    looking = looks(url := f"http://127.0.0.1:{port}")
+    while not (status := next(looking)).get("ready"):
         if os.getppid() != server:
             return 1
         if failed := failures(status):
@@ -49,7 +45,8 @@ def main(port: int) -> int:
             told = waited
             say(f"==> loading, {waited:.0f} s so far\n")
         time.sleep(0.5)
-    return 1
+    say(TRY.format(url=url, key=KEY if status.get("keys") else ""))
+    return 0
 
 
 def taken(port: int) -> bool:
