@@ -70,7 +70,7 @@ class TextGateway:
         metrics.refused(self.route, error)
         await errors.response(error)(scope, receive, send)
 
-    async def _told(self, scope: Scope, receive: Receive, send: Send, timeline: metrics.TextTimeline) -> None:
+    async def _told(self, scope: Scope, receive: Receive, send: Gathering, timeline: metrics.TextTimeline) -> None:
         try:
             with metrics.text(self.route, timeline):
                 entries.current().model = self.runtime.require_text().name
@@ -83,7 +83,7 @@ class TextGateway:
             else:
                 await errors.response(error)(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, timeline: metrics.TextTimeline) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Gathering, timeline: metrics.TextTimeline) -> None:
         async with AsyncExitStack() as held:
             if self.route not in _QUICK:
                 receive = await self._turn(held, priority(scope), receive)
@@ -171,7 +171,7 @@ def _error_of(body: bytes) -> dict[str, Any] | None:
     return error if isinstance(error, dict) else None
 
 
-def _watched(send: Send, timeline: metrics.TextTimeline, ready: Callable[[], bool]) -> Send:
+def _watched(send: Gathering, timeline: metrics.TextTimeline, ready: Callable[[], bool]) -> Send:
     """The engine's app tells nobody how a request went: read it off what it sends."""
     held: list[ASGIMessage] = []
 
@@ -183,8 +183,11 @@ def _watched(send: Send, timeline: metrics.TextTimeline, ready: Callable[[], boo
                 return
         elif message.get("more_body"):
             timeline.item()
-            if message["body"].startswith(_ERROR_EVENTS):
+            body = message["body"]
+            if body.startswith(_ERROR_EVENTS):
                 timeline.error, message = _why(message, ready())
+            elif send.holds(body, timeline.last):
+                return
         else:
             timeline.finished = True
             if held:

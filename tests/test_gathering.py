@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.gathering import AT_ONCE, LATEST, MOST, PACE, Gathering
+from api.gathering import AT_ONCE, LATEST, MOST, PACE, SHARE, SLOWEST, Gathering
 from tests.servers import Server
 
 pytestmark = pytest.mark.anyio
@@ -97,6 +98,46 @@ async def test_what_comes_slowly_is_not_held() -> None:
         await asyncio.sleep(2 * PACE)  # the pace of the stream itself
         await send(part(b"1"))
         assert len(client.bodies) == AT_ONCE + number
+    send.close()
+
+
+NOW = 100.0
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock by which parts leave stands still."""
+    monkeypatch.setattr("api.gathering.perf_counter", lambda: NOW)
+
+
+@asynccontextmanager
+async def streams(amount: int, sent: int) -> AsyncIterator[list[Gathering]]:
+    """So many of them, each after so many parts."""
+    opened = [Gathering(Client()) for _ in range(amount)]
+    for stream in opened:
+        await burst(stream, [b"0"] * sent)
+    yield opened
+    for stream in opened:
+        stream.close()
+
+
+async def check_pace(pace: float) -> None:
+    """One more stream holds what comes before `pace` is over, and nothing after it."""
+    async with streams(1, AT_ONCE) as (stream,):
+        assert stream.holds(b"", NOW + 0.99 * pace)
+        assert not stream.holds(b"", NOW + 1.01 * pace)
+
+
+@pytest.mark.parametrize(("others", "pace"), [(0, PACE), (10, PACE), (39, 40 * SHARE), (300, SLOWEST)])
+async def test_with_many_streams_each_is_slower_down_to_the_slowest(still: None, others: int, pace: float) -> None:
+    async with streams(others, AT_ONCE):
+        await check_pace(pace)
+    await check_pace(PACE)  # who is closed is not counted
+
+
+async def test_a_stream_that_has_sent_little_slows_nobody(still: None) -> None:
+    async with streams(300, AT_ONCE - 1):
+        await check_pace(PACE)
 
 
 async def test_who_makes_more_waits_for_who_does_not_read() -> None:
@@ -105,12 +146,13 @@ async def test_who_makes_more_waits_for_who_does_not_read() -> None:
     await burst(send, [b"0"] * AT_ONCE)
     client.open.clear()
     making = asyncio.create_task(burst(send, [b"x" * 1000] * 100))
-    done, _ = await asyncio.wait({making}, timeout=20 * LATEST)
+    done, _ = await asyncio.wait({making}, timeout=20 * LATEST * PACE)
     assert not done
     client.open.set()
     await making
     await send(part(b"", more=False))
     assert b"".join(client.bodies) == b"0" * AT_ONCE + b"x" * 100_000
+    send.close()
 
 
 async def test_nothing_leaves_after_the_close() -> None:
@@ -119,7 +161,7 @@ async def test_nothing_leaves_after_the_close() -> None:
     await burst(send, [b"0"] * (AT_ONCE + 1))
     came = len(client.bodies)
     send.close()
-    await asyncio.sleep(2 * LATEST)
+    await asyncio.sleep(2 * LATEST * PACE)
     assert len(client.bodies) == came
 
 

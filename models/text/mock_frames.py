@@ -44,13 +44,14 @@ class ChatFrames:
         self._opening = head.opening(index) + b'"delta":'
         self._before = self._opening + b'{"content":'
         self._after = b'},"logprobs":null,"finish_reason":null,"token_ids":null}]'
+        self._bare_end = self._after + END
 
     def first(self, usage: bytes) -> bytes:
         role = b'{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]'
         return self._opening + role + usage + b',"prompt_token_ids":null,"prompt_text":null' + END
 
     def text(self, text: str, usage: bytes) -> bytes:
-        return b"".join((self._before, orjson.dumps(text), self._after, usage, END))
+        return self._before + orjson.dumps(text) + (self._after + usage + END if usage else self._bare_end)
 
     def last(self, piece: Piece, usage: bytes, stamped: bool) -> bytes:
         delta = orjson.dumps({"content": piece.text} if piece.text else {})

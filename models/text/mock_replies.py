@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
@@ -83,29 +83,35 @@ class Reply:
 
     async def _send_pieces(self, send: Send) -> None:
         counting = bool(self.options.include_usage and self.options.continuous_usage_stats)
+        stamped = not self.options.include_usage
         opening = b"".join(choice.first(counting) for choice in self.choices)
-        async with aclosing(interleaved(self.choices)) as pieces:
-            async for choice, piece in pieces:
-                if opening:
-                    await send(_part(opening))
-                    opening = b""
-                await send(_part(choice.frame(piece, counting, not self.options.include_usage)))
+
+        async def sent(choice: Choice, piece: Piece) -> None:
+            nonlocal opening
+            if opening:
+                await send(_part(opening))
+                opening = b""
+            await send({"type": "http.response.body", "body": choice.frame(piece, counting, stamped), "more_body": True})
+
+        await in_turn(self.choices, sent)
 
     async def _body(self) -> bytes:
         texts: dict[int, str] = {}
         lasts: dict[int, Piece] = {}
-        async with aclosing(interleaved(self.choices)) as pieces:
-            async for choice, piece in pieces:
-                choice.tokens += piece.tokens
-                texts[id(choice)] = texts.get(id(choice), "") + piece.text
-                lasts[id(choice)] = piece
+
+        async def kept(choice: Choice, piece: Piece) -> None:
+            choice.tokens += piece.tokens
+            texts[id(choice)] = texts.get(id(choice), "") + piece.text
+            lasts[id(choice)] = piece
+
+        await in_turn(self.choices, kept)
         made = [choice.frames.whole(texts[id(choice)], lasts[id(choice)]) for choice in self.choices]
         counts = usage(self.prompt_tokens, self.tokens, ("prompt_tokens_details", "completion_tokens_details"))
         return whole(self.head, made, counts, self.choices[0].frames.trailer)
 
 
-async def interleaved(choices: Sequence[Choice]) -> AsyncGenerator[tuple[Choice, Piece], None]:
-    """A piece of each choice in turn. Every choice keeps its own pace from the beginning, so waiting for one is waiting for all."""
+async def in_turn(choices: Sequence[Choice], take: Callable[[Choice, Piece], Awaitable[None]]) -> None:
+    """Give a piece of each choice in turn. Every choice keeps its own pace from the beginning, so waiting for one is waiting for all."""
     async with AsyncExitStack() as stack:
         for choice in choices:
             await stack.enter_async_context(aclosing(choice.pieces))
@@ -113,12 +119,12 @@ async def interleaved(choices: Sequence[Choice]) -> AsyncGenerator[tuple[Choice,
         while len(living) > 1:
             for choice in living.copy():
                 piece = await anext(choice.pieces)
-                yield choice, piece
+                await take(choice, piece)
                 if piece.finish_reason is not None:
                     living.remove(choice)
         for choice in living:
             async for piece in choice.pieces:
-                yield choice, piece
+                await take(choice, piece)
 
 
 def _part(body: bytes) -> dict[str, object]:
