@@ -91,7 +91,7 @@ class Reply:
             if opening:
                 await send(_part(opening))
                 opening = b""
-            await send({"type": "http.response.body", "body": choice.frame(piece, counting, stamped), "more_body": True})
+            await send(_part(choice.frame(piece, counting, stamped)))
 
         await in_turn(self.choices, sent)
 
