@@ -22,6 +22,9 @@ LONGEST := $(call ENGINE_TEST,vllm_failures vllm offline)
 APT_PACKAGES := python3-venv python3-dev gcc g++
 ENVIRONMENT := scripts/environment.sh
 
+# Set by many container images: each start of Python would compile again all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help serve test test-engines install-engines test-examples check audit format docs bench bench-gpu lock apt clean compiler
 
 help: ## list the verbs

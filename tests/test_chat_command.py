@@ -197,8 +197,7 @@ def test_ctrl_c_pressed_twice_stops_no_more_than_once(slow: Server, tmp_path: Pa
             seen.ask("Hello", "word word word")
             for _ in range(3):
                 seen.process.send_signal(signal.SIGINT)
-        seen.send("/help")
-        seen.until("write the conversation")
+        seen.ask("/help", "write the conversation")
         seen.send("/quit")
         assert seen.end() == 0
 
