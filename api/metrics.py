@@ -85,11 +85,14 @@ class Timeline:
 
 @dataclass
 class TextTimeline(Timeline):
-    status: int = 200
+    status: int = 0
+    """Of the answer; 0 before it has begun."""
     error: FiresideError | None = None
     """That was told instead of an answer, or went out in mid-stream."""
     finished: bool = False
     """The whole answer went out."""
+    left: bool = False
+    """The client did, before that."""
     sending: bool = False
     """An item is on its way to a client that has not taken it yet."""
 

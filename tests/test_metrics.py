@@ -118,6 +118,19 @@ def test_a_client_that_leaves_is_a_cancellation(hanging: Server) -> None:
     assert (text(), speech()) == (1, 1)
 
 
+@pytest.mark.parametrize("route", ["/v1/completions", "/v1/chat/completions"])
+def test_a_client_that_leaves_before_its_whole_answer_is_a_cancellation(hanging: Server, route: str) -> None:
+    cancelled, total = requests(hanging, route, "cancelled"), all_requests(hanging)
+    body = {"model": "gpt-4o-mini", "max_tokens": 3000}
+    asked = {"prompt": "on and on"} if route == "/v1/completions" else {"messages": [{"role": "user", "content": "on and on"}]}
+    name = route.replace("/", "-")
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(hanging.url + route, json=body | asked, headers={"x-request-id": name}, timeout=0.3)
+    (line,) = hanging.lines(name)
+    assert (line["outcome"], line["gone"], line["status"]) == ("cancelled", True, 499)
+    assert (cancelled(), total()) == (1, 1)
+
+
 @pytest.mark.parametrize("leave", ["close", "cancel", "abort"])
 async def test_texts_of_a_socket_that_nobody_wants_are_cancellations(hanging: Server, leave: str) -> None:
     cancelled, before = requests(hanging, "/ws", "cancelled"), hanging.metric(TOTAL)

@@ -129,6 +129,20 @@ def test_a_client_of_generate_that_leaves_frees_the_engine(real_server: Server, 
     real_server.until("vllm:num_requests_running", 0)
 
 
+@pytest.mark.parametrize(
+    ("route", "asked"),
+    [("completions", {"prompt": COUNT}), ("chat/completions", {"messages": [{"role": "user", "content": ENDLESS}]})],
+)
+def test_a_client_that_leaves_before_its_whole_answer_is_no_success(real_server: Server, route: str, asked: dict[str, Any]) -> None:
+    name = f"left-{route.replace('/', '-')}"
+    body = {"model": "gpt-4o-mini", "max_tokens": 700, "ignore_eos": True, **asked}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{real_server.url}/v1/{route}", json=body, headers={"x-request-id": name}, timeout=1)
+    (line,) = real_server.lines(name)
+    assert (line["outcome"], line["gone"], line["status"]) == ("cancelled", True, 499)
+    assert line.get("completion_tokens", 0) < 700
+
+
 def child(server: Server, mark: str) -> psutil.Process:
     family = psutil.Process(server.process.pid).children(recursive=True)
     return next(one for one in family if mark in " ".join(one.cmdline()))
