@@ -48,7 +48,7 @@ class RequestIds:
 
         async def tagged(message: Any) -> None:
             if message["type"] in _STARTS:
-                entry.status = message.get("status", 101)
+                entry.status = entry.status or message.get("status", 101)
                 kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _HEADER]
                 named = {pair[0].lower() for pair in kept}
                 added = [pair for pair in SECURITY if pair[0] not in named]

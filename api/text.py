@@ -23,6 +23,9 @@ ASGIMessage = MutableMapping[str, Any]
 
 RETRY = b"retry-after"
 _ERROR_EVENTS = (b'data: {"error"', b"event: error")
+_RESPONSE_EVENTS = b"event: response."
+"""Of /v1/responses: some come before the model has made anything."""
+_DELTA = b".delta\n"
 
 ROUTES = (
     "/v1/chat/completions/render",
@@ -78,7 +81,7 @@ class TextGateway:
         except Disconnected:
             await answer_nobody(send)
         except (NotReady, Overloaded, EngineTimeout, EngineDied) as error:
-            if timeline.items:
+            if timeline.status:
                 await self._end(error, send)
             else:
                 await errors.response(error)(scope, receive, send)
@@ -196,8 +199,9 @@ def _watched(send: Gathering, timeline: metrics.TextTimeline, ready: Callable[[]
                 held.append(message)  # until its body is there
                 return
         elif message.get("more_body"):
-            timeline.item()
             body = message["body"]
+            if timeline.items or not body.startswith(_RESPONSE_EVENTS) or _DELTA in body:
+                timeline.item()
             if body.startswith(_ERROR_EVENTS):
                 timeline.error, message = _why(message, ready())
             elif send.holds(body, timeline.last):

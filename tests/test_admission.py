@@ -56,6 +56,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def slow() -> Iterator[Server]:
+    with serve("mock", FIRESIDE_TEXT__MOCK__TTFT="60", FIRESIDE_LIMITS__TOTAL_TIMEOUT="0.3") as running:
+        yield running
+
+
 def ask(server: Server, key: str = FREE, asked: dict[str, Any] = SHORT) -> httpx.Response:
     return httpx.post(f"{server.url}/v1/chat/completions", json=asked, headers={"X-API-Key": key}, timeout=30)
 
@@ -160,6 +166,18 @@ def test_a_stream_that_falls_silent_ends_with_an_error(server: Server) -> None:
 def test_a_text_of_bentoml_s_that_falls_silent_ends_with_an_error(server: Server) -> None:
     answer = httpx.post(f"{server.url}/generate", json={"prompt": "hang"}, headers={"X-API-Key": FREE}, timeout=30)
     assert json.loads(answer.text.split("event: error\ndata: ")[1])["error"]["code"] == "engine_timeout"
+
+
+@pytest.mark.parametrize("route", ["/v1/chat/completions", "/v1/completions", "/generate"])
+def test_a_text_that_is_too_slow_to_begin_is_an_error(slow: Server, route: str) -> None:
+    asked = {"messages": SHORT["messages"]} if route == "/v1/chat/completions" else {"prompt": "Well?"}
+    body = {**asked, "max_tokens": 5} | ({} if route == "/generate" else {"model": "mock-text"})
+    whole = httpx.post(slow.url + route, json=body, timeout=30)
+    assert (whole.status_code, whole.json()["error"]["code"]) == (504, "engine_timeout")
+    if route != "/generate":  # whose status waits for its first text
+        lines = httpx.post(slow.url + route, json=body | {"stream": True}, timeout=30).text.split("\n\n")
+        assert json.loads(lines[0].removeprefix("data: "))["error"]["code"] == "engine_timeout"
+        assert lines[1] == "data: [DONE]"
 
 
 def test_more_sockets_than_may_be_are_told_and_closed(server: Server) -> None:

@@ -111,9 +111,12 @@ def test_a_client_that_leaves_is_a_cancellation(hanging: Server) -> None:
     before = hanging.metric(TOTAL)
     prompt = {"model": "gpt-4o-mini", "prompt": "on and on", "max_tokens": 3000, "stream": True}
     for route, body in (("/v1/completions", prompt), ("/v1/audio/speech", {**SPEECH, "input": ENDLESS})):
-        with httpx.stream("POST", hanging.url + route, json=body) as answer:
+        name = route.replace("/", "-")
+        with httpx.stream("POST", hanging.url + route, json=body, headers={"x-request-id": name}) as answer:
             pieces = answer.iter_bytes()
             next(pieces)
+        (line,) = hanging.lines(name)
+        assert (line["outcome"], line["gone"], line["status"]) == ("cancelled", True, 200)
     hanging.until(TOTAL, before + 2)
     assert (text(), speech()) == (1, 1)
 
@@ -123,7 +126,7 @@ def test_a_client_that_leaves_before_its_whole_answer_is_a_cancellation(hanging:
     cancelled, total = requests(hanging, route, "cancelled"), all_requests(hanging)
     body = {"model": "gpt-4o-mini", "max_tokens": 3000}
     asked = {"prompt": "on and on"} if route == "/v1/completions" else {"messages": [{"role": "user", "content": "on and on"}]}
-    name = route.replace("/", "-")
+    name = f"whole{route.replace('/', '-')}"
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(hanging.url + route, json=body | asked, headers={"x-request-id": name}, timeout=0.3)
     (line,) = hanging.lines(name)

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from api import metrics
+from api.gathering import Gathering
 from api.metrics import TextTimeline
 from api.text import _watched
 
@@ -78,3 +79,16 @@ async def test_what_is_ours_or_no_refusal_of_that_kind_stays_as_it_is() -> None:
     assert (await told(503, ours))[2] == ours
     theirs = {"message": "too long", "type": "BadRequestError", "param": None, "code": 400}
     assert (await told(400, theirs))[2] == theirs
+
+
+async def test_that_a_response_was_made_is_no_text_of_it() -> None:
+    async def send(message: Any) -> None:
+        pass
+
+    watched = _watched(Gathering(send), timeline := TextTimeline(), lambda: True)
+    await watched({"type": "http.response.start", "status": 200, "headers": []})
+    counts = []
+    for name in ("created", "in_progress", "output_item.added", "content_part.added", "output_text.delta", "output_text.done"):
+        await watched({"type": "http.response.body", "body": f"event: response.{name}\ndata: {{}}\n\n".encode(), "more_body": True})
+        counts.append(timeline.items)
+    assert counts == [0, 0, 0, 0, 1, 2]

@@ -7,6 +7,7 @@ import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from time import perf_counter
 from typing import Any
 
 import bentoml
@@ -113,6 +114,16 @@ def test_the_log_knows_the_tokens_of_a_stream_whose_client_did_not_ask(real_serv
     (line,) = real_server.lines("counted")
     assert (line["prompt_tokens"], line["completion_tokens"]) == (usage.prompt_tokens, usage.completion_tokens)
     assert 0 < line["text_queue_seconds"] < line["ttft"] < line["seconds"]
+
+
+def test_the_first_token_of_a_response_is_none_of_the_events_before_it(real_server: Server) -> None:
+    client, seen = openai.OpenAI(base_url=f"{real_server.url}/v1", api_key="none"), dict[str, float]()
+    long = f"Go on: {COUNT}"  # to read it takes longer than to tell that it was taken on
+    headers = {"x-request-id": "responded"}
+    for event in client.responses.create(model="gpt-4o-mini", input=long, max_output_tokens=8, extra_headers=headers, stream=True):
+        seen.setdefault(event.type, perf_counter())
+    (line,) = real_server.lines("responded")
+    assert line["ttft"] > (seen["response.output_text.delta"] - seen["response.created"]) / 2
 
 
 @pytest.mark.parametrize("seconds", [0.2, 60], ids=["before the first token", "in mid-stream"])
