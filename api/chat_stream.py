@@ -59,7 +59,8 @@ async def chat(engine: TextEngine, body: dict[str, Any], request_id: str) -> Asy
 
 async def _answer(app: ASGIApp, body: bytes, request_id: str) -> AsyncGenerator[dict[str, Any], None]:
     sent: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-    call = asyncio.create_task(_call(app, body, request_id, sent))
+    left = asyncio.Event()
+    call = asyncio.create_task(_call(app, body, request_id, sent, left))
     try:
         status, rest, whole = 0, b"", False
         while (message := await sent.get()) is not None:
@@ -81,17 +82,18 @@ async def _answer(app: ASGIApp, body: bytes, request_id: str) -> AsyncGenerator[
         if not whole:
             raise EngineFailed("the text engine ended its answer before it was whole")
     finally:
+        left.set()  # who listens for it is a task of its own in vLLM, which is not cancelled with the rest
         await cancel(call)
 
 
-async def _call(app: ASGIApp, body: bytes, request_id: str, sent: asyncio.Queue[dict[str, Any] | None]) -> None:
+async def _call(app: ASGIApp, body: bytes, request_id: str, sent: asyncio.Queue[dict[str, Any] | None], left: asyncio.Event) -> None:
     asked = iter(({"type": "http.request", "body": body, "more_body": False},))
 
     async def receive() -> dict[str, Any]:
         for message in asked:
             return message
-        await asyncio.Event().wait()  # this client leaves by cancelling
-        raise AssertionError
+        await left.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.put_nowait(dict(message))

@@ -91,8 +91,8 @@ class TextTimeline(Timeline):
     """That was told instead of an answer, or went out in mid-stream."""
     finished: bool = False
     """The whole answer went out."""
-    left: bool = False
-    """The client did, before that."""
+    over: bool = False
+    """Nobody waits for the rest of it: the client has left, or has waited long enough."""
     sending: bool = False
     """An item is on its way to a client that has not taken it yet."""
 

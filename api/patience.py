@@ -3,45 +3,83 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, MutableMapping
 from time import perf_counter
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from api.metrics import TextTimeline
+from models.base import Receive
 from models.errors import EngineTimeout
 from settings.limits import Limits
 
 Piece = TypeVar("Piece")
 
 
-class Patience:
-    """Looks at the timeline now and then: on the way of a piece it costs nothing. A client that is slow to read is none of its matters."""
+HEEDED = 5.0
+"""Seconds that an app has to end once it has heard that nobody waits for it."""
 
-    def __init__(self, timeline: TextTimeline, limits: Limits) -> None:
+
+class Patience:
+    """Between the engine's app and a client. A client that is slow to read is none of its matters.
+
+    It looks at the timeline now and then: on the way of a piece it costs nothing. An app that is too slow hears, by `receive`, that its
+    client has left: vLLM's, cancelled, goes on with an answer that is not streamed.
+    """
+
+    def __init__(self, receive: Receive, timeline: TextTimeline, limits: Limits) -> None:
+        self._receive = receive
         self._timeline = timeline
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._since = 0.0
-        self._silent = False
-        self._deadline = asyncio.timeout(limits.total_timeout)
+        self._error: EngineTimeout | None = None
+        self._listening: set[asyncio.Timeout] = set()
+        self._end = asyncio.timeout(None)
 
     def __enter__(self) -> Patience:
+        self._last = self._loop.call_later(self._limits.total_timeout, self._stop, False)
         self._again()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._next.cancel()
+        self._last.cancel()
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        try:
+            async with asyncio.timeout(0 if self._error else None) as listening:
+                self._listening.add(listening)
+                try:
+                    message = await self._receive()
+                finally:
+                    self._listening.remove(listening)
+        except TimeoutError:
+            if not listening.expired():
+                raise
+            return {"type": "http.disconnect"}
+        if message["type"] == "http.disconnect":
+            self._timeline.over = not self._timeline.finished
+        return message
 
     async def over(self, work: Awaitable[None]) -> None:
         """Await it, or raise EngineTimeout."""
         try:
-            async with self._deadline:
+            async with self._end:
                 await work
         except TimeoutError:
-            if not self._deadline.expired():
+            if not self._end.expired():
                 raise
-            raise _too_slow(self._silent, self._limits) from None
+        if self._error is not None:
+            raise self._error
+
+    def _stop(self, silent: bool) -> None:
+        if self._timeline.finished or self._timeline.over:
+            return
+        self._timeline.over, self._error = True, _too_slow(silent, self._limits)
+        for listening in self._listening:
+            listening.reschedule(self._loop.time())
+        self._end.reschedule(self._loop.time() + HEEDED)
 
     def _again(self) -> None:
         self._next = self._loop.call_later(self._limits.token_timeout / 4, self._look)
@@ -51,8 +89,7 @@ class Patience:
         if self._timeline.sending:
             self._since = now
         if self._timeline.items and now - max(self._since, self._timeline.last) > self._limits.token_timeout:
-            self._silent = True
-            self._deadline.reschedule(self._loop.time())
+            self._stop(True)
         else:
             self._again()
 

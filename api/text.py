@@ -91,9 +91,9 @@ class TextGateway:
             if self.route not in _QUICK:
                 receive = await self._turn(held, priority(scope), receive)
             app = self.runtime.require_text().app
-            with Patience(timeline, self.runtime.settings.limits) as patience:
-                await patience.over(app(scope, _heard(receive, timeline), _watched(send, timeline, self._ready)))
-        if timeline.left and not timeline.status:
+            with Patience(receive, timeline, self.runtime.settings.limits) as patience:
+                await patience.over(app(scope, patience.receive, _watched(send, timeline, self._ready)))
+        if timeline.over and not timeline.status:
             raise Disconnected
 
     def _ready(self) -> bool:
@@ -176,22 +176,12 @@ def _error_of(body: bytes) -> dict[str, Any] | None:
     return error if isinstance(error, dict) else None
 
 
-def _heard(receive: Receive, timeline: metrics.TextTimeline) -> Receive:
-    async def heard() -> ASGIMessage:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            timeline.left = not timeline.finished
-        return message
-
-    return heard
-
-
 def _watched(send: Gathering, timeline: metrics.TextTimeline, ready: Callable[[], bool]) -> Send:
     """The engine's app tells nobody how a request went: read it off what it sends. vLLM answers whoever has left with null and 200."""
     held: list[ASGIMessage] = []
 
     async def watched(message: Any) -> None:
-        if timeline.left:
+        if timeline.over:
             return
         if message["type"] == "http.response.start":
             timeline.status = message["status"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
-from api.patience import in_time
+from api.metrics import TextTimeline
+from api.patience import Patience, in_time
 from models.errors import EngineTimeout
 from settings.limits import Limits
 
@@ -47,3 +49,77 @@ async def test_a_first_piece_may_take_longer_than_the_next() -> None:
 async def test_an_engine_that_is_slow_is_not_waited_for(limits: Limits, waits: tuple[float, ...], told: str) -> None:
     with pytest.raises(EngineTimeout, match=told):
         await read(limits, *waits)
+
+
+SHORT = Limits(token_timeout=60, total_timeout=0.05)
+App = Callable[[Patience], Awaitable[None]]
+
+
+async def never() -> Any:
+    await asyncio.Event().wait()
+
+
+async def served(app: App, limits: Limits = SHORT, receive: Callable[[], Awaitable[Any]] = never) -> TextTimeline:
+    with Patience(receive, timeline := TextTimeline(), limits) as patience:
+        await patience.over(app(patience))
+    return timeline
+
+
+async def test_an_app_that_is_too_slow_hears_that_nobody_waits() -> None:
+    """And is not cancelled: what it has begun beside itself would go on."""
+    heard: list[Any] = []
+
+    async def app(patience: Patience) -> None:
+        heard.extend([await patience.receive(), await patience.receive()])
+
+    with pytest.raises(EngineTimeout, match=r"limits\.total_timeout"):
+        await served(app)
+    assert heard == [{"type": "http.disconnect"}] * 2
+
+
+async def test_an_app_that_falls_silent_hears_it_too() -> None:
+    async def app(patience: Patience) -> None:
+        patience._timeline.item()
+        await patience.receive()
+
+    with pytest.raises(EngineTimeout, match=r"limits\.token_timeout"):
+        await served(app, Limits(token_timeout=0.05, total_timeout=60))
+
+
+async def test_an_app_that_does_not_heed_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.patience.HEEDED", 0.05)
+    with pytest.raises(EngineTimeout):
+        await served(lambda _: never())
+
+
+async def test_an_answer_that_is_made_is_not_too_slow() -> None:
+    """However long its client takes for it."""
+
+    async def app(patience: Patience) -> None:
+        patience._timeline.finished = True
+        await asyncio.sleep(4 * SHORT.total_timeout)
+
+    assert not (await served(app)).over
+
+
+@pytest.mark.parametrize("finished", [False, True])
+async def test_a_client_that_leaves_a_whole_answer_has_not_left_early(finished: bool) -> None:
+    async def left() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def app(patience: Patience) -> None:
+        patience._timeline.finished = finished
+        await patience.receive()
+
+    assert (await served(app, Limits(), left)).over is not finished
+
+
+async def test_an_error_of_who_is_listened_to_is_theirs() -> None:
+    async def late() -> Any:
+        raise TimeoutError("of the body")
+
+    async def app(patience: Patience) -> None:
+        await patience.receive()
+
+    with pytest.raises(TimeoutError, match="of the body"):
+        await served(app, Limits(), late)

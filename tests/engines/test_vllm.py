@@ -19,10 +19,13 @@ import pytest
 from prometheus_client import REGISTRY
 
 import settings
-from models.base import Load, Sampling, TextChunk, TextRequest
-from models.errors import ContextTooLong, EngineDied, InvalidInput, NotReady, Overloaded
+from api.metrics import TextTimeline
+from api.patience import Patience
+from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
+from models.errors import ContextTooLong, EngineDied, EngineTimeout, InvalidInput, NotReady, Overloaded
 from models.probe import watched
 from models.text.vllm import VllmEngine
+from settings.limits import Limits
 
 NAME = "smollm2-135m-instruct"
 PROFILE = settings.load("cpu").text
@@ -237,6 +240,21 @@ async def test_vllms_openai_app_streams(client: httpx.AsyncClient) -> None:
         events = [line.removeprefix("data: ") async for line in answer.aiter_lines() if line]
     assert events.pop() == "[DONE]"
     assert "".join(json.loads(event)["choices"][0]["text"] for event in events).startswith(" 4, 5")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_that_takes_too_long_frees_the_engine(engine: VllmEngine, stream: bool) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        with Patience(receive, TextTimeline(), Limits(total_timeout=1)) as patience:
+            await patience.over(engine.app(scope, patience.receive, send))
+
+    body = {"model": NAME, "prompt": "Count:", "max_tokens": 1500, "ignore_eos": True, "stream": stream}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine", timeout=None) as client:
+        with pytest.raises(EngineTimeout, match="total_timeout"):
+            await client.post("/v1/completions", json=body)
+    async with asyncio.timeout(20):
+        while engine.load() != Load():
+            await asyncio.sleep(0)
 
 
 async def test_an_unknown_model_is_refused_by_vllms_app(client: httpx.AsyncClient) -> None:
