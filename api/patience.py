@@ -74,7 +74,7 @@ class Patience:
             raise self._error
 
     def _stop(self, silent: bool) -> None:
-        if self._timeline.finished or self._timeline.over:
+        if self._timeline.finished:
             return
         self._timeline.over, self._error = True, _too_slow(silent, self._limits)
         for listening in self._listening:

@@ -59,6 +59,10 @@ async def never() -> Any:
     await asyncio.Event().wait()
 
 
+async def left() -> Any:
+    return {"type": "http.disconnect"}
+
+
 async def served(app: App, limits: Limits = SHORT, receive: Callable[[], Awaitable[Any]] = never) -> TextTimeline:
     with Patience(receive, timeline := TextTimeline(), limits) as patience:
         await patience.over(app(patience))
@@ -92,6 +96,17 @@ async def test_an_app_that_does_not_heed_it_is_cancelled(monkeypatch: pytest.Mon
         await served(lambda _: never())
 
 
+async def test_nor_does_one_go_on_for_ever_whose_client_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.patience.HEEDED", 0.05)
+
+    async def app(patience: Patience) -> None:
+        await patience.receive()
+        await never()
+
+    with pytest.raises(EngineTimeout):
+        await served(app, SHORT, left)
+
+
 async def test_an_answer_that_is_made_is_not_too_slow() -> None:
     """However long its client takes for it."""
 
@@ -104,9 +119,6 @@ async def test_an_answer_that_is_made_is_not_too_slow() -> None:
 
 @pytest.mark.parametrize("finished", [False, True])
 async def test_a_client_that_leaves_a_whole_answer_has_not_left_early(finished: bool) -> None:
-    async def left() -> Any:
-        return {"type": "http.disconnect"}
-
     async def app(patience: Patience) -> None:
         patience._timeline.finished = finished
         await patience.receive()
