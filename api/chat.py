@@ -24,7 +24,8 @@ from api.requests import request_id
 from api.runtime import Runtime
 from api.sound import SoundEvent, encoded
 from api.streaming import AS_IT_COMES, Disconnected, Stream, answer_nobody, unless_gone
-from api.text import ASGIMessage, TextGateway, again, messages_of
+from api.text import TextGateway, again, messages_of
+from api.text_errors import ASGIMessage
 from api.utterance import utter
 from models.base import Receive, Scope, Send
 from models.errors import FiresideError, InvalidInput

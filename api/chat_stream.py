@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from api import entries
+from api.patience import HEEDED
 from api.streaming import cancel
 from models.base import ASGIApp, TextEngine
 from models.errors import ContextTooLong, EngineDied, EngineFailed, FiresideError, InvalidInput, NotReady, Overloaded, UnknownModel
@@ -82,8 +83,11 @@ async def _answer(app: ASGIApp, body: bytes, request_id: str) -> AsyncGenerator[
         if not whole:
             raise EngineFailed("the text engine ended its answer before it was whole")
     finally:
-        left.set()  # who listens for it is a task of its own in vLLM, which is not cancelled with the rest
-        await cancel(call)
+        left.set()  # vLLM, cancelled before its answer has begun, would go on with it
+        try:
+            await asyncio.wait({call}, timeout=HEEDED)
+        finally:
+            await cancel(call)
 
 
 async def _call(app: ASGIApp, body: bytes, request_id: str, sent: asyncio.Queue[dict[str, Any] | None], left: asyncio.Event) -> None:

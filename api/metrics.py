@@ -93,6 +93,8 @@ class TextTimeline(Timeline):
     """The whole answer went out."""
     over: bool = False
     """Nobody waits for the rest of it: the client has left, or has waited long enough."""
+    early: int = 0
+    """Events that were sent before the first item, and are none."""
     sending: bool = False
     """An item is on its way to a client that has not taken it yet."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, MutableMapping
 from time import perf_counter
 from types import TracebackType
@@ -15,13 +16,14 @@ from settings.limits import Limits
 
 Piece = TypeVar("Piece")
 
+log = logging.getLogger(__name__)
 
 HEEDED = 5.0
 """Seconds that an app has to end once it has heard that nobody waits for it."""
 
 
 class Patience:
-    """Between the engine's app and a client. A client that is slow to read is none of its matters.
+    """Between the engine's app and a client. That the client is slow to read is no silence of the engine, but takes of the whole time.
 
     It looks at the timeline now and then: on the way of a piece it costs nothing. An app that is too slow hears, by `receive`, that its
     client has left: vLLM's, cancelled, goes on with an answer that is not streamed.
@@ -67,16 +69,19 @@ class Patience:
         try:
             async with self._end:
                 await work
-        except TimeoutError:
-            if not self._end.expired():
+        except Exception:
+            if not self._timeline.over:
                 raise
+            if not self._end.expired():
+                log.warning("an app failed after nobody waited for it", exc_info=True)
         if self._error is not None:
             raise self._error
 
     def _stop(self, silent: bool) -> None:
-        if self._timeline.finished:
+        if self._timeline.finished or self._end.when() is not None:
             return
-        self._timeline.over, self._error = True, _too_slow(silent, self._limits)
+        if not self._timeline.over:
+            self._timeline.over, self._error = True, _too_slow(silent, self._limits)
         for listening in self._listening:
             listening.reschedule(self._loop.time())
         self._end.reschedule(self._loop.time() + HEEDED)

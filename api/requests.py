@@ -46,9 +46,13 @@ class RequestIds:
         entry.request_id = name.decode()
         scope = {**scope, "headers": [*headers, (_HEADER, name)], "fireside.request_id": entry.request_id}
 
+        begun = False
+
         async def tagged(message: Any) -> None:
+            nonlocal begun
             if message["type"] in _STARTS:
-                entry.status = entry.status or message.get("status", 101)
+                if not begun:  # what comes after the first goes to nobody
+                    entry.status, begun = message.get("status", 101), True
                 kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _HEADER]
                 named = {pair[0].lower() for pair in kept}
                 added = [pair for pair in SECURITY if pair[0] not in named]

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, MutableMapping
+import logging
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
 from http import HTTPStatus
 from typing import Any
 
-import orjson
-
-from api import entries, errors, metrics
+from api import entries, errors, metrics, text_errors
 from api.accounts import priority
 from api.gathering import Gathering
 from api.patience import Patience
 from api.runtime import Runtime
 from api.streaming import Disconnected, answer_nobody, unless_gone
+from api.text_errors import ASGIMessage
 from models.base import Receive, Scope, Send
-from models.errors import EngineDied, EngineFailed, EngineTimeout, FiresideError, NotReady, Overloaded
+from models.errors import FiresideError
 
-ASGIMessage = MutableMapping[str, Any]
+log = logging.getLogger(__name__)
 
-RETRY = b"retry-after"
-_ERROR_EVENTS = (b'data: {"error"', b"event: error")
 _RESPONSE_EVENTS = b"event: response."
 """Of /v1/responses: some come before the model has made anything."""
 _DELTA = b".delta\n"
@@ -53,7 +50,6 @@ ROUTES = (
 
 # Not work for the model itself: these go past the queue.
 _QUICK = {route for route in ROUTES if route.endswith(("/render", "/cancel", "{response_id}", "tokens", "tokenize", "version", "/load"))}
-_MESSAGES = "/v1/messages"
 
 
 class TextGateway:
@@ -80,9 +76,10 @@ class TextGateway:
                 await self._answer(scope, receive, send, timeline)
         except Disconnected:
             await answer_nobody(send)
-        except (NotReady, Overloaded, EngineTimeout, EngineDied) as error:
+        except FiresideError as error:
             if timeline.status:
-                await self._end(error, send)
+                last = text_errors.last_events(error, self.route, timeline.early + timeline.items)
+                await send({"type": "http.response.body", "body": last, "more_body": False})
             else:
                 await errors.response(error)(scope, receive, send)
 
@@ -92,7 +89,7 @@ class TextGateway:
                 receive = await self._turn(held, priority(scope), receive)
             app = self.runtime.require_text().app
             with Patience(receive, timeline, self.runtime.settings.limits) as patience:
-                await patience.over(app(scope, patience.receive, _watched(send, timeline, self._ready)))
+                await patience.over(self._run(app(scope, patience.receive, _watched(send, timeline, self._ready)), timeline))
         if timeline.over and not timeline.status:
             raise Disconnected
 
@@ -111,10 +108,14 @@ class TextGateway:
         await unless_gone(turn, receive)
         return again(messages, receive)
 
-    async def _end(self, error: FiresideError, send: Send) -> None:
-        """In the midst of a stream."""
-        event = _messages_event(error) if self.route == _MESSAGES else f"data: {errors.text(error)}\n\ndata: [DONE]\n\n"
-        await send({"type": "http.response.body", "body": event.encode(), "more_body": False})
+    async def _run(self, app: Awaitable[None], timeline: metrics.TextTimeline) -> None:
+        try:
+            await app
+        except Exception as error:
+            if isinstance(error, FiresideError) or timeline.over or timeline.finished or not timeline.status:
+                raise
+            log.warning("the text engine's app broke off in the midst of an answer", exc_info=error)
+            raise text_errors.broken_off(error, self._ready()) from error
 
 
 async def messages_of(receive: Receive) -> list[ASGIMessage]:
@@ -136,46 +137,6 @@ def again(messages: list[ASGIMessage], receive: Receive) -> Receive:
     return again
 
 
-def _refused(body: bytes, ready: bool) -> FiresideError | None:
-    """What vLLM's 503 means: it was full, or it has died with the request. None for one in our words already, or in unknown ones."""
-    told = _error_of(body)
-    if told is None or isinstance(told.get("code"), str):
-        return None
-    return Overloaded(str(told.get("message"))) if ready else EngineDied(str(told.get("message")))
-
-
-def _in_our_words(error: FiresideError, start: ASGIMessage, body: ASGIMessage) -> tuple[ASGIMessage, ASGIMessage]:
-    content = errors.text(error).encode()
-    kept = [(name, value) for name, value in start["headers"] if name not in {b"content-length", RETRY}]
-    headers = [*kept, (b"content-length", b"%d" % len(content)), (RETRY, b"%d" % NotReady("").retry_after)]
-    return {**start, "headers": headers}, {**body, "body": content}
-
-
-def _messages_event(error: FiresideError) -> str:
-    return f"event: error\ndata: {json.dumps({'type': 'error', **errors.body(error)})}\n\n"
-
-
-def _why(event: ASGIMessage, ready: bool) -> tuple[FiresideError, ASGIMessage]:
-    """An error in the midst; of an engine that has ended, in our words. vLLM's /v1/messages cannot read that in its own stream."""
-    told = _error_of(event["body"].removeprefix(b"data: "))
-    if ready and (told is None or told.get("code") != HTTPStatus.SERVICE_UNAVAILABLE):  # in the midst, a death that we do not know of yet
-        died = told is not None and told.get("code") == "engine_died"
-        return (EngineDied if died else EngineFailed)(str((told or {}).get("message"))), event
-    if told is None:
-        error = EngineDied("the language model has ended: send this again once it is back")
-        return error, {**event, "body": _messages_event(error).encode()}
-    error = EngineDied(str(told.get("message")))
-    return error, {**event, "body": f"data: {errors.text(error)}\n\n".encode()}
-
-
-def _error_of(body: bytes) -> dict[str, Any] | None:
-    try:
-        error = orjson.loads(body)["error"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return error if isinstance(error, dict) else None
-
-
 def _watched(send: Gathering, timeline: metrics.TextTimeline, ready: Callable[[], bool]) -> Send:
     """The engine's app tells nobody how a request went: read it off what it sends. vLLM answers whoever has left with null and 200."""
     held: list[ASGIMessage] = []
@@ -192,17 +153,19 @@ def _watched(send: Gathering, timeline: metrics.TextTimeline, ready: Callable[[]
             body = message["body"]
             if timeline.items or not body.startswith(_RESPONSE_EVENTS) or _DELTA in body:
                 timeline.item()
-            if body.startswith(_ERROR_EVENTS):
-                timeline.error, message = _why(message, ready())
+            else:
+                timeline.early += 1
+            if body.startswith(text_errors.EVENTS):
+                timeline.error, message = text_errors.why(message, ready())
             elif send.holds(body, timeline.last):
                 return
         else:
             timeline.finished = True
             if held:
-                start, error = held.pop(), _refused(message["body"], ready())
+                start, error = held.pop(), text_errors.refused(message["body"], ready())
                 if error is not None:
                     timeline.error = error
-                    start, message = _in_our_words(error, start, message)
+                    start, message = text_errors.in_our_words(error, start, message)
                 await send(start)
         timeline.sending = True
         await send(message)

@@ -182,12 +182,15 @@ def test_a_text_that_is_too_slow_to_begin_is_an_error(slow: Server, route: str) 
 
 def test_more_sockets_than_may_be_are_told_and_closed(server: Server) -> None:
     url, key = f"{server.url.replace('http', 'ws')}/ws", {"X-API-Key": FREE}
-    with connect(url, additional_headers=key), connect(url, additional_headers=key), connect(url, additional_headers=key) as third:
+    named = {**key, "X-Request-Id": "one-too-many"}
+    with connect(url, additional_headers=key), connect(url, additional_headers=key), connect(url, additional_headers=named) as third:
         assert json.loads(third.recv())["error"]["code"] == "overloaded"
         with pytest.raises(ConnectionClosed) as closed:
             third.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1013
+    *_, line = server.lines("one-too-many", "socket")
+    assert line["status"] == 101
 
 
 def test_a_browser_hears_that_there_are_too_many_sockets(server: Server) -> None:

@@ -167,3 +167,21 @@ async def test_cancelling_whoever_waits_for_it_aborts_it_too() -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert engine.load().running == 0
+
+
+async def test_an_app_hears_that_its_client_left_before_its_answer_began() -> None:
+    """What it has begun beside itself is its own to end, as vLLM does then, and not where it is cancelled."""
+    heard = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        heard.append((await receive())["type"])
+        asked.set()
+        heard.append((await receive())["type"])
+
+    asked, engine = asyncio.Event(), SimpleNamespace(name="m", app=app)
+    reading = asyncio.create_task(told(engine))  # type: ignore[arg-type]
+    await asked.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert heard == ["http.request", "http.disconnect"]

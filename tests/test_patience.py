@@ -103,8 +103,47 @@ async def test_nor_does_one_go_on_for_ever_whose_client_has_left(monkeypatch: py
         await patience.receive()
         await never()
 
-    with pytest.raises(EngineTimeout):
-        await served(app, SHORT, left)
+    assert (await served(app, SHORT, left)).over
+
+
+async def test_a_client_that_left_before_the_limit_has_left() -> None:
+    async def app(patience: Patience) -> None:
+        await patience.receive()
+        await asyncio.sleep(2 * SHORT.total_timeout)
+
+    assert (await served(app, SHORT, left)).over
+
+
+async def test_the_first_limit_that_passes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.patience.HEEDED", 0.2)
+
+    async def app(patience: Patience) -> None:
+        patience._timeline.item()
+        await never()
+
+    with pytest.raises(EngineTimeout, match=r"limits\.token_timeout"):
+        await served(app, Limits(token_timeout=0.05, total_timeout=0.15))
+
+
+@pytest.mark.parametrize("receive", [never, left])
+async def test_an_app_that_fails_as_it_hears_of_it_changes_nothing(receive: Callable[[], Awaitable[Any]]) -> None:
+    async def app(patience: Patience) -> None:
+        await patience.receive()
+        raise RuntimeError("could not tidy up")
+
+    if receive is left:
+        assert (await served(app, SHORT, receive)).over
+    else:
+        with pytest.raises(EngineTimeout):
+            await served(app, SHORT, receive)
+
+
+async def test_an_app_that_fails_of_itself_fails() -> None:
+    async def app(patience: Patience) -> None:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        await served(app)
 
 
 async def test_an_answer_that_is_made_is_not_too_slow() -> None:

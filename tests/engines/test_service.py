@@ -172,21 +172,22 @@ def say(server: Server) -> httpx.Response:
 @pytest.mark.timeout(400)
 def test_a_killed_engine_core_is_told_and_comes_back_while_speech_goes_on(real_server: Server) -> None:
     body = {"model": "gpt-4o-mini", "prompt": "Count:", "max_tokens": 1500, "ignore_eos": True}
-    url, messages = (f"{real_server.url}/v1/{name}" for name in ("completions", "messages"))
+    url, messages, responses = (f"{real_server.url}/v1/{name}" for name in ("completions", "messages", "responses"))
     long = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": ENDLESS}], "max_tokens": 1900, "stream": True}
     with (
         ThreadPoolExecutor(1) as pool,
         httpx.stream("POST", url, json=body | {"stream": True}, timeout=60) as answer,
         httpx.stream("POST", messages, json=long, timeout=60) as other,
+        httpx.stream("POST", responses, json={"model": "gpt-4o-mini", "input": ENDLESS, "stream": True}, timeout=60) as third,
     ):
-        lines, events = answer.iter_lines(), other.iter_lines()
-        next(lines)
-        next(events)
+        streams = [stream.iter_lines() for stream in (answer, other, third)]
+        for lines in streams:
+            next(lines)
         held = pool.submit(httpx.post, url, json=body, timeout=120)
-        real_server.until('fireside_running{engine="text"}', 3)
+        real_server.until('fireside_running{engine="text"}', 4)
         child(real_server, "EngineCore").kill()
         refused = [httpx.post(url, json=body, timeout=60) for _ in range(20)]
-        for told in (list(lines), list(events)):
+        for told in map(list, streams):
             (error,) = (json.loads(line[6:])["error"] for line in told if line.startswith(('data: {"error"', 'data: {"type": "error"')))
             assert error["code"] == "engine_died"
     for refusal in (held.result(), *refused):
