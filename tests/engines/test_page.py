@@ -122,7 +122,7 @@ def test_an_answer_is_streamed_and_measured(page: Page, real_server: Server) -> 
 
 
 def test_a_voice_says_what_is_written(page: Page, real_server: Server) -> None:
-    loudspeaker, text = Loudspeaker(page), "Good evening. The fire is lit, and there is a chair for you."
+    loudspeaker, text = Loudspeaker(page), "Good evening. Sit down by the window, and tell me about your journey."
     page.goto(f"{real_server.url}/#voices")
     page.get_by_label("What they say").fill(text)
     page.get_by_role("button", name="Hear joe").click()
