@@ -260,7 +260,7 @@ class VllmEngine:
         with vllm_request.translated():  # EngineCore can die here, too
             await vllm_load.leave_group(self._llm)
             requests = vllm_request.Requests(self._llm, args)
-            await asyncio.to_thread(requests.warm_up)
+            await asyncio.to_thread(requests.compile_template)
             await self._llm.reset_mm_cache()  # as vLLM's server does: the dummy pictures of its warm-up are not kept
             # vLLM's app collects the whole heap before it freezes it: with it frozen already there is little to collect, and no pause.
             gc.freeze()
@@ -268,10 +268,10 @@ class VllmEngine:
         self._loaded = _Loaded(self._llm, requests, app, alarm)
 
     async def _warm_up(self) -> None:
-        """The first request pays for kernels, caches and allocations: let it be ours."""
-        request = TextRequest("warm-up", prompt="Hello", sampling=Sampling(max_tokens=4, temperature=0.0))
-        async for _ in self.generate(request):
-            pass
+        from models.text import vllm_death, vllm_request
+
+        with vllm_request.translated(), vllm_death.ended_is_died():
+            await self._require().requests.warm_up()
 
 
 async def _let_go() -> None:

@@ -33,6 +33,7 @@ class Requests:
     """Turns requests into what `AsyncLLM.generate` takes, as vLLM's own server does."""
 
     def __init__(self, llm: AsyncLLM, args: argparse.Namespace) -> None:
+        self._llm = llm
         self._renderer = llm.renderer
         self._model = llm.model_config
         self._defaults: dict[str, Any] = self._model.get_diff_sampling_param()
@@ -42,9 +43,20 @@ class Requests:
             chat_template_kwargs=merge_kwargs(args.default_chat_template_kwargs, {"add_generation_prompt": True, "tools": None}),
         )
 
-    def warm_up(self) -> None:
-        """Compile the chat template: the best part of a second that vLLM's app would take on the loop. Call it off the loop."""
+    def compile_template(self) -> None:
+        """The best part of a second that vLLM's app would take on the loop. Call it off the loop."""
         self._renderer.warmup(self._chat)
+
+    async def warm_up(self) -> None:
+        """The first request of its kind pays for kernels, caches and allocations, and all others wait meanwhile: let it be ours.
+
+        torch compiles for probabilities, tens of seconds on a CPU: for one answer, and again for several at once.
+        """
+        prompt = await self._render(TextRequest("warm-up", prompt="Hello"))
+        for answers in (1, 2):
+            asked = SamplingParams(n=answers, max_tokens=4, ignore_eos=True, logprobs=0)
+            async for _ in self._llm.generate(prompt, asked, f"warm-up-{answers}"):
+                pass
 
     @property
     def limit(self) -> int:

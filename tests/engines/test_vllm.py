@@ -55,7 +55,17 @@ def weights() -> Path:
 
 
 @pytest.fixture(scope="module")
-async def engine() -> AsyncIterator[VllmEngine]:
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where torch keeps what it compiles, which it does as on a GPU."""
+    folder = tmp_path_factory.mktemp("compiled")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TORCH_COMPILE_DISABLE", "0")
+        environment.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+async def engine(compiled: Path) -> AsyncIterator[VllmEngine]:
     text = PROFILE.model_copy(update={"args": {**PROFILE.args, "max_num_queued_reqs": 8}, "shutdown_timeout": 20.0})
     engine = VllmEngine(NAME, weights, text, aliases=ALIASES)
     await engine.start()
@@ -81,6 +91,10 @@ def forgotten(engine: VllmEngine, caplog: pytest.LogCaptureFixture) -> Iterator[
     caplog.get_records("call").clear()  # pytest keeps what was logged, with its tracebacks
     gc.collect()
     assert [ref() for ref in kept] == [None, None]
+
+
+def libraries(folder: Path) -> set[Path]:
+    return set(folder.rglob("*.so"))
 
 
 def children() -> list[Any]:
@@ -242,6 +256,19 @@ async def test_vllms_openai_app_streams(client: httpx.AsyncClient) -> None:
     assert "".join(json.loads(event)["choices"][0]["text"] for event in events).startswith(" 4, 5")
 
 
+async def test_no_request_waits_for_what_has_to_be_compiled(client: httpx.AsyncClient, compiled: Path) -> None:
+    """vLLM alone compiles at the first request for probabilities, and every stream stands still for as long."""
+    before = libraries(compiled)
+    assert before
+    asked = [
+        {"messages": QUESTION, "max_tokens": 4, "temperature": 1, "logprobs": True, "top_logprobs": 2, "n": answers}
+        for answers in (1, 2, 5)
+    ]
+    answers = await asyncio.gather(*[client.post("/v1/chat/completions", json=body) for body in asked])
+    assert [len(answer.json()["choices"]) for answer in answers] == [1, 2, 5]
+    assert libraries(compiled) == before
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_answer_that_takes_too_long_frees_the_engine(engine: VllmEngine, stream: bool) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -264,7 +291,7 @@ async def test_an_unknown_model_is_refused_by_vllms_app(client: httpx.AsyncClien
 
 async def test_the_probe_is_one_token_that_no_book_shows(engine: VllmEngine) -> None:
     before = engine.progress
-    await asyncio.wait_for(engine.probe(), 20)
+    await asyncio.wait_for(engine.probe(), 60)
     assert engine.progress > before
     probing = asyncio.create_task(engine.probe())
     async with aclosing(engine.generate(TextRequest("beside", prompt="Count:", sampling=ENDLESS))) as stream:
