@@ -61,7 +61,7 @@ def tab(browser: Any, **options: Any) -> Iterator[Any]:
     """A page of its own. It fails if anything leaves the server, or if the page has an error of its own."""
     context = browser.new_context(**options)
     page, faults = context.new_page(), []
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(45_000)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None)
     page.on("request", lambda request: None if at_home(request.url) else faults.append(f"left the server: {request.url}"))

@@ -373,7 +373,7 @@ async def local(home: House) -> AsyncIterator[Client]:
     await client.until("session.created")
     yield client
     connection.leave()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 60)
     assert home.idle()
     assert not home.listener or home.listener.open == 0
     assert not (left := asyncio.all_tasks() - before), left

@@ -90,7 +90,7 @@ class Client:
         return event
 
     async def message(self) -> dict[str, Any]:
-        while (message := await asyncio.wait_for(self._back.get(), 10))["type"] == "websocket.accept":
+        while (message := await asyncio.wait_for(self._back.get(), 60))["type"] == "websocket.accept":
             pass
         found: dict[str, Any] = message
         return found

@@ -25,7 +25,7 @@ class Device:
 
     def double(self, items: Sequence[int]) -> list[int]:
         self.busy.release()
-        assert self.let.wait(10)
+        assert self.let.wait(60)
         self.made.append(list(items))
         if len(items) > self.most or min(items) < 0:
             raise ValueError(f"cannot do {list(items)}")
@@ -42,21 +42,21 @@ def ask(
     while len(batches._waiting) < len(items):
         pass
     device.let.set()
-    assert first.result(10) == 0
+    assert first.result(60) == 0
     return futures
 
 
 def test_what_waits_goes_together() -> None:
     device, batches = Device(), Batches(8)
     with ThreadPoolExecutor(8) as pool:
-        assert [future.result(10) for future in ask(pool, batches, device, [1, 2, 3])] == [2, 4, 6]
+        assert [future.result(60) for future in ask(pool, batches, device, [1, 2, 3])] == [2, 4, 6]
     assert sorted(map(sorted, device.made)) == [[0], [1, 2, 3]]
 
 
 def test_never_more_than_the_limit_and_never_two_kinds() -> None:
     device, batches = Device(), Batches(2)
     with ThreadPoolExecutor(8) as pool:
-        assert [future.result(10) for future in ask(pool, batches, device, [1, 2, 3, 4, 5])] == [2, 4, 6, 8, 10]
+        assert [future.result(60) for future in ask(pool, batches, device, [1, 2, 3, 4, 5])] == [2, 4, 6, 8, 10]
         other = batches.run("b", device.double, 9)
     assert other == 18
     assert sorted(map(len, device.made)) == [1, 1, 1, 2, 2]
@@ -66,24 +66,24 @@ def test_with_one_at_a_time_nobody_waits() -> None:
     device, batches = Device(), Batches(1)
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(batches.run, "a", device.double, item) for item in (1, 2)]
-        assert [device.busy.acquire(timeout=10) for _ in both] == [True, True], "both are at work at once"
+        assert [device.busy.acquire(timeout=60) for _ in both] == [True, True], "both are at work at once"
         device.let.set()
-        assert [future.result(10) for future in both] == [2, 4]
+        assert [future.result(60) for future in both] == [2, 4]
 
 
 def test_an_error_is_that_of_the_item_alone() -> None:
     device, batches = Device(), Batches(8)
     with ThreadPoolExecutor(8) as pool:
         futures = ask(pool, batches, device, [1, -2, 3, 4])
-        assert [future.result(10) for future in (futures[0], futures[2], futures[3])] == [2, 6, 8]
+        assert [future.result(60) for future in (futures[0], futures[2], futures[3])] == [2, 6, 8]
         with pytest.raises(ValueError, match=r"cannot do \[-2\]"):
-            futures[1].result(10)
+            futures[1].result(60)
 
 
 def test_what_is_too_much_in_one_go_is_done_in_smaller_ones() -> None:
     device, batches = Device(most=2), Batches(8)
     with ThreadPoolExecutor(8) as pool:
-        assert [future.result(10) for future in ask(pool, batches, device, [1, 2, 3, 4, 5])] == [2, 4, 6, 8, 10]
+        assert [future.result(60) for future in ask(pool, batches, device, [1, 2, 3, 4, 5])] == [2, 4, 6, 8, 10]
 
 
 class Memory:
@@ -104,7 +104,7 @@ def test_a_smaller_try_finds_the_memory_of_the_failed_one_free() -> None:
         raise MemoryError
 
     with ThreadPoolExecutor(8) as pool:
-        assert [future.result(10) for future in ask(pool, batches, device, [1, 2, 3, 4], greedy)] == [1, 2, 3, 4]
+        assert [future.result(60) for future in ask(pool, batches, device, [1, 2, 3, 4], greedy)] == [1, 2, 3, 4]
     assert held is not None
 
 

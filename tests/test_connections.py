@@ -58,7 +58,7 @@ class Client:
         await asyncio.get_running_loop().sock_sendall(self.wire, data)
 
     async def read(self) -> bytes:
-        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.wire, 1 << 16), 20)
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.wire, 1 << 16), 60)
 
     async def rest(self) -> bytes:
         """All that comes until the server closes."""

@@ -145,8 +145,8 @@ def test_a_key_that_is_removed_ends_its_sockets(server: Server, home: Path) -> N
 
 
 def until(true: Any) -> None:
-    """A change is to hold within a second; a slow machine has ten."""
-    deadline = time.monotonic() + 10
+    """A change is to hold within a second; a slow machine has a minute."""
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -165,7 +165,7 @@ def test_nothing_of_a_key_is_in_the_log(server: Server, key: str) -> None:
 
 
 def raw(server: Server, sent: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0), timeout=60) as connection:
         connection.sendall(sent)
         answer = b""
         while piece := connection.recv(65536):
@@ -215,7 +215,7 @@ def test_a_trailer_is_no_header(server: Server, key: str) -> None:
 @pytest.mark.parametrize("path", ["/livez", "/web/nothing"])
 def test_nobody_s_body_is_not_waited_for(server: Server, path: str) -> None:
     """Nor taken without end, once there is an answer."""
-    with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0), timeout=60) as connection:
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n".encode())
         assert connection.recv(65536).startswith((b"HTTP/1.1 405 ", b"HTTP/1.1 404 ", b"HTTP/1.1 200 "))
         with pytest.raises(ConnectionError):

@@ -66,7 +66,7 @@ def test_a_thread_for_what_is_urgent_takes_no_file() -> None:
     waiting.start()
     assert turn(line) == 1
     add(line, 2, urgent=True)
-    waiting.join(10)
+    waiting.join(60)
     assert got == [2]
 
 

@@ -73,10 +73,10 @@ def talked(browser: Any, server: Server) -> Iterator[tuple[Page, Events]]:
         page.goto(f"{server.url}/#talk")
         page.get_by_role("button", name="Start talking").click()
         expect(page.locator("#talk-state")).to_have_text("Hearing you", timeout=30_000)
-        expect(page.locator("#talk-state")).to_have_text("Speaking", timeout=15_000)
-        expect(page.locator("#transcript .cut")).to_be_visible(timeout=15_000)
-        expect(page.locator("#transcript .fireside").nth(1)).to_contain_text("Gladly.", timeout=15_000)
-        expect(page.locator("#talk-state")).to_have_text("Listening", timeout=15_000)
+        expect(page.locator("#talk-state")).to_have_text("Speaking", timeout=45_000)
+        expect(page.locator("#transcript .cut")).to_be_visible(timeout=45_000)
+        expect(page.locator("#transcript .fireside").nth(1)).to_contain_text("Gladly.", timeout=45_000)
+        expect(page.locator("#talk-state")).to_have_text("Listening", timeout=45_000)
         yield page, events
 
 

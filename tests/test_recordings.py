@@ -55,13 +55,13 @@ async def test_who_leaves_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None
     def decode(file: Any, longest: float, grow: Callable[[float], bool]) -> None:
         assert grow(0.5)
         grew.set()
-        go.wait(10)
+        go.wait(60)
         goes_on.put(grow(0.5))
 
     monkeypatch.setattr(module, "decode", decode)
     recordings = Recordings(1)
     decoding = asyncio.create_task(recordings.decoded(second()))
-    await asyncio.to_thread(grew.wait, 10)
+    await asyncio.to_thread(grew.wait, 60)
     assert recordings.seconds == 0.5
     decoding.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -78,7 +78,7 @@ async def test_hours_of_audio_do_not_take_the_threads_of_all_others(monkeypatch:
     decoding = [asyncio.create_task(recordings.decoded(second())) for _ in range(64)]
     await asyncio.sleep(0)
     try:
-        assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 10) == "free"
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 60) == "free"
         assert not any(task.done() for task in decoding)
     finally:
         go.set()

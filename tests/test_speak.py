@@ -103,7 +103,7 @@ async def test_a_pause_is_noticed_though_there_was_much_to_say_when_it_began(eng
     await anext(stream)
     await full.wait()
     engine.gate(0).set()
-    while not (isinstance(event := await asyncio.wait_for(anext(stream), 10), SentenceStarted) and event.text == "Three."):
+    while not (isinstance(event := await asyncio.wait_for(anext(stream), 60), SentenceStarted) and event.text == "Three."):
         pass
     await stream.aclose()  # type: ignore[attr-defined]
 

@@ -53,7 +53,7 @@ def test_pcm_is_16_bit_24_khz_mono(client: openai.OpenAI) -> None:
 
 
 def test_it_streams(hanging: Server) -> None:
-    client = openai.OpenAI(base_url=f"{hanging.url}/v1", api_key="none", max_retries=0, timeout=20)
+    client = openai.OpenAI(base_url=f"{hanging.url}/v1", api_key="none", max_retries=0, timeout=60)
     create = client.audio.speech.with_streaming_response.create
     with create(model="tts-1", voice="alloy", input="This goes on for ever.", response_format="pcm") as spoken:
         assert "content-length" not in spoken.headers

@@ -377,7 +377,7 @@ async def test_a_client_that_does_not_read_holds_neither_the_engine_nor_a_cancel
     await client.until("ready")
     client.reads.clear()
     client.tell("text", text="One two. Three four. Five six. ")
-    assert [await asyncio.wait_for(engine.made.get(), 10) for _ in range(3)] == [0, 1, 2]
+    assert [await asyncio.wait_for(engine.made.get(), 60) for _ in range(3)] == [0, 1, 2]
     assert (client.scheduler.running, client.scheduler.waiting) == (0, 0)
     client.tell("cancel")
     client.tell("text", text="Next.")

@@ -20,13 +20,16 @@ RECORDED = json.loads(SHAPES.read_text(encoding="utf-8"))
 HELLO: list[Any] = [{"role": "user", "content": "Say hello."}]
 # Longer than any test waits for, so that a request which is gone was cut and did not just end.
 ENDLESS: dict[str, Any] = {"max_tokens": 1900, "extra_body": {"ignore_eos": True}}
-PATIENCE = 5
+LOOKS = 100
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    with anyio.fail_after(PATIENCE):
-        while not holds():
-            await anyio.sleep(0.01)
+    """Looks are counted, not seconds: a machine that stood still has not looked."""
+    for _ in range(LOOKS):
+        if holds():
+            return
+        await anyio.sleep(0.05)
+    raise AssertionError(f"it did not come about in {LOOKS} looks")
 
 
 def text_of(chunks: list[Any], index: int = 0) -> str:

@@ -101,7 +101,7 @@ def end(server: Server) -> None:
         data = [line for line in lines if line]
     print("told:", json.loads(data[-2].removeprefix("data: "))["error"]["message"])
     print("ended with", server.process.wait(60))
-    print("left:", psutil.wait_procs(family, timeout=10)[1])
+    print("left:", psutil.wait_procs(family, timeout=60)[1])
 
 
 def main() -> None:

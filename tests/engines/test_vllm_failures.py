@@ -90,7 +90,7 @@ async def test_a_load_can_be_called_off(processes: int) -> None:
     with pytest.raises(asyncio.CancelledError):
         await loading
     assert not children()
-    _, alive = psutil.wait_procs(started, timeout=5)
+    _, alive = psutil.wait_procs(started, timeout=60)
     assert not alive
 
 
@@ -114,7 +114,7 @@ async def test_a_killed_engine_is_told_as_such_and_leaves_nothing(short_tmp: Pat
         shared = _mapped([core, *core.children(recursive=True)])
         assert shared
         core.kill()
-        assert await asyncio.wait_for(text.died(), 30) == "EngineCore was killed by SIGKILL"
+        assert await asyncio.wait_for(text.died(), 60) == "EngineCore was killed by SIGKILL"
     finally:
         await text.stop()
     await asyncio.to_thread(psutil.wait_procs, trackers, 30)
