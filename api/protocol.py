@@ -29,6 +29,8 @@ class BoundedProtocol(PatientWriter, HttpToolsProtocol):
         self._in_message = self._upgraded = False
         self._beside = 0
         """Bytes that came and are of no body: a head, and after it trailers and what chunks say beside their size."""
+        self._head = 0
+        """Of those, the ones of the head that is being read."""
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -56,16 +58,25 @@ class BoundedProtocol(PatientWriter, HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._head = 0
         if not self._in_head:  # the next request of a connection that is kept
             self._beside = 0
             self._await_head()
 
+    def on_url(self, url: bytes) -> None:
+        self._head += len(url)
+        super().on_url(url)
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Trailers, which come in a body and when its request has been let in, are left alone."""
         if self._in_head:
+            self._head += len(name) + len(value)
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._head > self.limits.max_header_bytes:  # all of it came at once
+            self._give_up(_TOO_LARGE)
+            raise ValueError("the head is too large")
         if self._declines:
             return
         self._in_head, self._in_message = False, True
@@ -90,6 +101,10 @@ class BoundedProtocol(PatientWriter, HttpToolsProtocol):
         super().on_response_complete()
         if self._in_message and self.cycle.response_complete:  # nobody waits any more for the rest of its body, or gives up on it
             self._waiting = asyncio.get_running_loop().call_later(self.limits.body_timeout, self.transport.abort)
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.transport.is_closing():  # it has its answer
+            super().send_400_response(msg)
 
     def shutdown(self) -> None:
         super().shutdown()

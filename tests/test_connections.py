@@ -324,3 +324,15 @@ async def test_a_frame_that_waits_while_its_socket_is_closed_finds_nobody() -> N
     assert await socket.receive() == {"type": "websocket.disconnect", "code": 1008}
     with pytest.raises(OSError, match="closed here"):
         await frame
+
+
+@pytest.mark.parametrize("before", [b"", LIVEZ])
+async def test_a_large_head_that_comes_in_one_piece_is_refused(before: bytes) -> None:
+    async with connected(echo, max_header_bytes=1024) as client:
+        if before:
+            await client.send(before)
+            assert (await client.read()).endswith(b"GET /livez ")
+        await client.send(b"GET /a HTTP/1.1\r\n" + HOST + b"X-A: " + b"a" * 1100 + b"\r\n\r\n")
+        answer = await client.rest()
+        assert answer.startswith(b"HTTP/1.1 431 ")
+        assert answer.count(b"HTTP/1.1") == 1
