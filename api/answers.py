@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from models.errors import InvalidInput
 
 _INT = TypeAdapter(int)
+_TOLD = 10**18
 
 
 def check(body: bytes, most: int) -> None:
@@ -23,11 +24,14 @@ def check(body: bytes, most: int) -> None:
         return
     if not isinstance(asked, dict):
         return
-    prompts, n = _prompts(asked.get("prompt")), _number(asked.get("n"))
-    if prompts * n > most:
+    prompts = _prompts(asked.get("prompt"))
+    wanted = prompts * _number(asked.get("n"))
+    if wanted > most:
         param = "prompt" if prompts > 1 else "n"
-        told = f"at most {most} answers to one request (limits.max_answers), got a request for {prompts * n}: send several"
-        raise InvalidInput(told, param=param)
+        got = str(wanted) if wanted < _TOLD else "more than can be told"  # Python writes no more than 4300 digits
+        raise InvalidInput(
+            f"at most {most} answers to one request (limits.max_answers), got a request for {got}: send several", param=param
+        )
 
 
 def _prompts(prompt: Any) -> int:

@@ -26,6 +26,7 @@ from api.requests import request_id
 from api.runtime import Runtime
 from api.streaming import AS_IT_COMES, Stream, unless_gone
 from api.upload import form
+from api.utterance import check_characters
 from models.base import LISTENING_RATE, Language, ListeningJob, Scope, Segment, Task
 from models.errors import InvalidInput, UnknownModel
 from voice.heard_languages import NAMES, language_of
@@ -119,6 +120,7 @@ def _check(wanted: Wanted, runtime: Runtime) -> None:
         known = ", ".join((name, *aliases))
         raise UnknownModel(f"The model `{wanted.model}` does not exist, or does not listen: there are {known}.", param="model")
     language_of(wanted.language)
+    check_characters(wanted.prompt, "prompt")
     if wanted.include:
         raise InvalidInput(f"include is {', '.join(wanted.include)}: nothing can be included here. Leave it out.", param="include")
     if wanted.words and wanted.response_format != "verbose_json":

@@ -25,6 +25,8 @@ async def form(request: Request, max_bytes: int) -> AsyncGenerator[FormData, Non
         content = await MultiPartParser(request.headers, _limited(request.stream(), max_bytes), max_files=1, max_fields=100).parse()
     except MultiPartException as error:
         raise InvalidInput(f"the form cannot be read: {error.message} Expected multipart/form-data with one file.") from error
+    except UnicodeError as error:  # of a charset that the client chose
+        raise InvalidInput(f"the form's fields cannot be read: {error}. Expected UTF-8, without a charset of its own.") from error
     try:
         yield content
     finally:

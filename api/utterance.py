@@ -49,6 +49,11 @@ def check_text(text: str, max_chars: int, param: str = "input") -> None:
         raise InvalidInput(f"{param} is empty: expected text to speak.", param=param)
     if len(text) > max_chars:
         raise InvalidInput(f"{param} has {len(text)} characters: at most {max_chars} are taken. Send it in parts.", param=param)
+    check_characters(text, param)
+
+
+def check_characters(text: str, param: str) -> None:
+    """What JSON and forms can hold, but neither a worker nor a file takes."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -66,6 +71,7 @@ def check_words(voice: Voice, param: str) -> None:
 
 
 def check_language(voice: Voice, language: str) -> None:
+    check_characters(language, "language")
     known = voice.languages or (voice.language,)
     if language and _primary(language) not in map(_primary, known):
         raise InvalidInput(

@@ -46,6 +46,14 @@ def test_no_way_to_write_a_number_goes_around_the_limit(server: Server, written:
     assert f"a request for {9 * 128}:" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("path", ["completions", "chat/completions"])
+def test_a_number_of_any_length_is_refused(server: Server, path: str) -> None:
+    asked = {"prompt": ["a"] * 10, "messages": [{"role": "user", "content": "Hi."}], "n": "9" * 4300}
+    answer = httpx.post(f"{server.url}/v1/{path}", json=asked)
+    assert answer.status_code == 400
+    assert "more than can be told" in answer.json()["error"]["message"]
+
+
 def test_answers_of_a_chat_count_too(server: Server) -> None:
     asked = {"messages": [{"role": "user", "content": "Hi."}], "n": LIMIT + 1}
     answer = httpx.post(f"{server.url}/v1/chat/completions", json=asked)

@@ -127,6 +127,7 @@ def test_a_voice_may_be_an_object(server: Server) -> None:
         ({"input": None}, 400, "input"),
         ({"input": "Hi \ud83d there. More."}, 400, r"input has \ud83d at character 3"),
         ({"model": "\ud83d"}, 404, "does not exist"),
+        ({"language": "en-\ud83d"}, 400, r"language has \ud83d at character 3"),
         ({"stream_format": "xml"}, 400, "'audio', 'sse' or 'jsonl'"),
         ({"timestamps": "word"}, 400, "ask for stream_format sse or jsonl"),
         ({"timestamps": "letter", "stream_format": "sse"}, 400, "timestamps"),

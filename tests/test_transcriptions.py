@@ -167,6 +167,19 @@ def test_a_file_that_is_cut_off_is_heard_as_far_as_it_goes(server: Server) -> No
     assert 1 < ask(server.url, whole[: len(whole) // 2], response_format="verbose_json").json()["duration"] < 3
 
 
+@pytest.mark.parametrize(
+    ("charset", "prompt", "word"),
+    [("utf-7", b"+2D0-", r"prompt has \ud83d"), ("undefined", b"a", "UTF-8"), ("punycode", b"a-\xff", "UTF-8")],
+)
+def test_a_form_in_no_charset_is_refused(server: Server, charset: str, prompt: bytes, word: str) -> None:
+    fields = {"model": b"whisper-1", "prompt": prompt, "file": TONE}
+    parts = [b'--X\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (name.encode(), value) for name, value in fields.items()]
+    headers = {"content-type": f"multipart/form-data; boundary=X; charset={charset}"}
+    answer = httpx.post(f"{server.url}/v1/audio/transcriptions", content=b"".join(parts) + b"--X--\r\n", headers=headers)
+    assert answer.status_code == 400
+    assert word in error(answer)["message"]
+
+
 def test_a_body_that_is_no_form_is_refused(server: Server) -> None:
     answer = httpx.post(f"{server.url}/v1/audio/transcriptions", json={"model": "whisper-1"})
     assert answer.status_code == 400
