@@ -160,7 +160,7 @@ class Session(ABC, Generic[J]):
         while True:
             job, cancelled, failure = await self._waiting.get(), False, None
             try:
-                with metrics.part("utterance", self.route), entering(self.socket.scope):
+                with metrics.part("utterance", self.route):
                     await self._speak_unless_cancelled(job)
             except Cancelled:
                 cancelled = True
@@ -175,11 +175,12 @@ class Session(ABC, Generic[J]):
         """In a task of its own, so that a cancel ends this job and not the socket: Cancelled is raised then."""
         if job.cancelled:
             raise Cancelled
-        self._speaking = asyncio.create_task(self.speak(job))
-        try:
-            await asyncio.wait({self._speaking})
-        finally:
-            await cancel(self._speaking)
+        with entering(self.socket.scope):
+            self._speaking = asyncio.create_task(self.speak(job))
+            try:
+                await asyncio.wait({self._speaking})
+            finally:
+                await cancel(self._speaking)
         if self._speaking.cancelled():
             raise Cancelled
         self._speaking.result()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from starlette.websockets import WebSocket
 
+from api.accounts import ENTER
 from api.session import Session
 from models.base import Audio, SpeechJob, Voice, Word
 from models.errors import EngineFailed
@@ -61,8 +63,15 @@ class Client:
         runtime: Any = SimpleNamespace(settings=Settings.model_validate({"speech": speech}), require_speech=lambda: parts)
         self.reads = asyncio.Event()
         self.reads.set()
-        socket = WebSocket({"type": "websocket", "fireside.request_id": "id", "query_string": b""}, self._there.get, self._take)
+        self.entered = 0
+        scope = {"type": "websocket", "fireside.request_id": "id", "query_string": b"", ENTER: self._enter}
+        socket = WebSocket(scope, self._there.get, self._take)
         self.session = asyncio.create_task(kind(runtime, socket).run())
+
+    @contextmanager
+    def _enter(self) -> Iterator[None]:
+        self.entered += 1
+        yield
 
     async def _take(self, message: Any) -> None:
         await self.reads.wait()

@@ -387,3 +387,17 @@ async def test_a_client_that_does_not_read_holds_neither_the_engine_nor_a_cancel
     assert (cut["status"], done["status"]) == ("cancelled", "completed")
     client.leave()
     await client.session
+
+
+async def test_what_is_cancelled_before_it_is_spoken_counts_against_no_limit() -> None:
+    client = Client(engine := Engine(), StreamSession)
+    await client.until("ready")
+    client.tell("text", text="Please wait. ", utterance="a")
+    client.tell("end")
+    await engine.begun.wait()
+    client.tell("text", text="Never said. ", utterance="b")
+    client.tell("cancel")
+    assert [(await client.until("done"))["status"] for _ in range(2)] == ["cancelled", "cancelled"]
+    assert client.entered == 1
+    client.leave()
+    await client.session
