@@ -1,4 +1,4 @@
-"""How many answers one request asks for: an engine takes each as a request of its own, and all of them at once."""
+"""How much one request asks for: an engine takes each answer, and each input, as a request of its own, and all of them at once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from models.errors import InvalidInput
 
 _INT = TypeAdapter(int)
 _TOLD = 10**18
+MOST_INPUTS = 2048
+"""OpenAI's own limit for embeddings."""
 
 
 def check(body: bytes, most: int) -> None:
@@ -18,12 +20,7 @@ def check(body: bytes, most: int) -> None:
     # A prompt of a list takes two bytes at least, and a name that is not written out a backslash: many bodies are not even parsed.
     if len(body) <= 2 * most and b'"n"' not in body and b"\\" not in body:
         return
-    try:
-        asked: Any = json.loads(body)  # as the engine's own routes do, which take more than orjson
-    except (ValueError, RecursionError):
-        return
-    if not isinstance(asked, dict):
-        return
+    asked = _read(body)
     prompts = _prompts(asked.get("prompt"))
     wanted = prompts * _number(asked.get("n"))
     if wanted > most:
@@ -32,6 +29,23 @@ def check(body: bytes, most: int) -> None:
         raise InvalidInput(
             f"at most {most} answers to one request (limits.max_answers), got a request for {got}: send several", param=param
         )
+
+
+def check_inputs(body: bytes) -> None:
+    """Raises InvalidInput for more than MOST_INPUTS to be embedded, scored or ranked."""
+    if len(body) <= 2 * MOST_INPUTS:
+        return
+    for name, value in _read(body).items():
+        if (came := _prompts(value)) > MOST_INPUTS:
+            raise InvalidInput(f"{name} has {came} items: at most {MOST_INPUTS} are taken. Send several requests.", param=name)
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    try:
+        asked = json.loads(body)  # as the engine's own routes do, which take more than orjson
+    except (ValueError, RecursionError):
+        return {}
+    return asked if isinstance(asked, dict) else {}
 
 
 def _prompts(prompt: Any) -> int:

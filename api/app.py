@@ -9,7 +9,7 @@ from starlette.routing import Route
 from api import (
     chat,
     chat_stream,
-    completions,
+    counted,
     described,
     errors,
     models,
@@ -39,7 +39,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     errors.install(app)
     if runtime.text:  # first, as routes are tried in their order
         app.router.routes.append(Route(chat_stream.ROUTE, chat.ChatGateway(runtime)))
-        app.router.routes.append(Route(completions.ROUTE, completions.CompletionsGateway(runtime)))
+        app.router.routes.extend(Route(path, gateway) for path, gateway in counted.gateways(runtime).items())
         app.router.routes.extend(Route(path, text.TextGateway(runtime, path)) for path in text.ROUTES)
     app.include_router(models.router(runtime))
     app.include_router(status.router(runtime))

@@ -54,6 +54,18 @@ def test_a_number_of_any_length_is_refused(server: Server, path: str) -> None:
     assert "more than can be told" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "param"), [("v1/embeddings", "input"), ("rerank", "documents"), ("score", "text_2"), ("classify", "input")]
+)
+def test_more_inputs_than_openai_s_limit_are_refused(server: Server, path: str, param: str) -> None:
+    """The mock embeds nothing: it has none of these routes."""
+    answer = httpx.post(f"{server.url}/{path}", json={param: ["a"] * 2049})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    assert "at most 2048" in answer.json()["error"]["message"]
+    for fits in (["a"] * 2048, [1] * 5000, "a" * 5000):
+        assert httpx.post(f"{server.url}/{path}", json={param: fits}).status_code == 404
+
+
 def test_answers_of_a_chat_count_too(server: Server) -> None:
     asked = {"messages": [{"role": "user", "content": "Hi."}], "n": LIMIT + 1}
     answer = httpx.post(f"{server.url}/v1/chat/completions", json=asked)
