@@ -29,7 +29,7 @@ _URGENT_TOKENS = 220
 _AUTO = {"cuda": "float16", "cpu": "int8"}
 # CTranslate2 has no classes for them. Of memory that did not do for one job; and of a GPU that cannot go on: what comes after fails too.
 _EXHAUSTED = ("out of memory", "ALLOC_FAILED", "bad_alloc", "Unable to allocate")
-_FATAL = ("CUDA error", "CUBLAS_STATUS", "cuDNN")
+_FATAL = ("CUDA failed", "CUDA error", "cudaError", "CUBLAS_STATUS", "cuDNN")
 
 
 class WhisperListener:

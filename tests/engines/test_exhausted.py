@@ -115,7 +115,10 @@ NOISE = np.random.default_rng(0).normal(0, 0.1, LISTENING_RATE).astype(np.float3
         (RuntimeError("CUDA failed with error out of memory"), Overloaded),
         (RuntimeError("cuBLAS failed with status CUBLAS_STATUS_ALLOC_FAILED"), Overloaded),
         (MemoryError("std::bad_alloc"), Overloaded),
+        (RuntimeError("std::bad_alloc: cudaErrorMemoryAllocation: out of memory"), Overloaded),
         (RuntimeError("cuBLAS failed with status CUBLAS_STATUS_EXECUTION_FAILED"), EngineDied),
+        (RuntimeError("CUDA failed with error an illegal memory access was encountered"), EngineDied),
+        (RuntimeError("parallel_for failed: cudaErrorIllegalAddress: an illegal memory access was encountered"), EngineDied),
         (RuntimeError("the beam is broken"), EngineFailed),
     ],
 )
