@@ -11,6 +11,7 @@ import pickle
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -22,8 +23,9 @@ from torch import Tensor, nn
 from TTS.tts.configs.vits_config import VitsConfig
 from TTS.tts.models.vits import Vits
 
-from models.errors import EngineFailed, ImplausibleAudio, WeightsError
+from models.errors import EngineFailed, ImplausibleAudio, Overloaded, WeightsError
 from models.speech.batches import Batches
+from models.speech.exhausted import told_as_such
 from models.speech.nets import ChannelsLast, flow_field, receptive_field, stochastic_durations, without_weight_norm
 from models.speech.windows import URGENT, plan, round_up, with_context
 
@@ -38,8 +40,8 @@ _LONGEST_FLOW = 512
 # A phoneme is never shorter or longer than this, at the voice's own pace; what lies outside is not speech.
 _SHORTEST_PHONEME = 0.012
 _LONGEST_PHONEME = 1.0
-# Batches that are tried when it loads, and the gain in sentences per second that makes one worth its wait.
-_BATCHES = (1, 4, 16)
+# Batches that are tried when it loads, after one window alone, and the gain in windows per second that makes one worth its wait.
+_BATCHES = (4, 16)
 _WORTH_IT = 1.1
 
 P = ParamSpec("P")
@@ -170,14 +172,16 @@ class VitsModel:
 
     def fastest_batch(self) -> int:
         """How many windows this device had best decode at once, by trial; on a CPU one, as batches are slower than their rows there."""
-        best, fastest = 1, 0.0
+        best = 1
         if self._device.type == "cpu":
             return best
-        for rows in _BATCHES:
-            rate = self._decodes_per_second(rows)
-            if rate < fastest * _WORTH_IT:
-                break
-            best, fastest = rows, rate
+        fastest = self._decodes_per_second(best)
+        with suppress(Overloaded), told_as_such("a larger batch"):  # a voice that fits is no failure for want of one
+            for rows in _BATCHES:
+                rate = self._decodes_per_second(rows)
+                if rate < fastest * _WORTH_IT:
+                    break
+                best, fastest = rows, rate
         return best
 
     def _decodes_per_second(self, rows: int) -> float:

@@ -92,3 +92,27 @@ def test_the_size_of_the_windows_changes_nothing() -> None:
 
 def test_a_cpu_is_given_one_window_at_a_time() -> None:
     assert VitsModel(load_config(str(joe() / "config.json")), joe() / "model.pth", "cpu").fastest_batch() == 1
+
+
+def on_a_gpu(folder: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> VitsModel:
+    """As if: the more windows at once the faster, and memory does for `most` of them."""
+
+    def decodes_per_second(rows: int) -> float:
+        if rows > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return float(rows)
+
+    model = VitsModel(small_vits.write(folder), folder / "model.pth", "cpu")
+    monkeypatch.setattr(model, "_device", torch.device("cuda"))
+    monkeypatch.setattr(model, "_decodes_per_second", decodes_per_second)
+    return model
+
+
+@pytest.mark.parametrize(("most", "best"), [(1, 1), (8, 4), (16, 16)])
+def test_the_trial_ends_where_memory_does_not_do_for_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, best: int) -> None:
+    assert on_a_gpu(tmp_path, monkeypatch, most).fastest_batch() == best
+
+
+def test_a_voice_of_which_no_window_fits_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        on_a_gpu(tmp_path, monkeypatch, most=0).fastest_batch()
