@@ -89,10 +89,12 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
+    """With a seed, not a generator: a batch that fails is made again, and must find the same random numbers then."""
+
     ids: tuple[int, ...]
     g: Tensor | None
     speed: float
-    generator: torch.Generator
+    seed: int
 
 
 _Slice = tuple[Tensor, Tensor, Tensor | None]
@@ -145,8 +147,8 @@ class VitsModel:
 
     def prior(self, tokens: Tokens, speaker: str = "", speed: float = 1.0, seed: int | None = None) -> Prior:
         """All that is decided before there is any sound. Raises ImplausibleAudio when its length cannot be that of the text."""
-        generator = torch.Generator().manual_seed(secrets.randbits(63) if seed is None else seed % 2**63)
-        asked = _Asked(tokens.ids, self._conditioning(speaker), speed, generator)
+        seed = secrets.randbits(63) if seed is None else seed % 2**63
+        asked = _Asked(tokens.ids, self._conditioning(speaker), speed, seed)
         return self._batches.run((id(self), "prior"), self._priors, asked)
 
     def encode(self, prior: Prior) -> Latent:
@@ -202,18 +204,19 @@ class VitsModel:
         for row, one in enumerate(asked):
             ids[row, : len(one.ids)] = torch.tensor(one.ids)
         hidden, mean, log_deviation, mask = self._model.text_encoder(ids.to(self._device), torch.tensor(lengths, device=self._device))
-        durations = self._durations(hidden, mask, asked)
-        rows = enumerate(asked)
-        return [self._prior(one, durations[row], mean[row : row + 1], log_deviation[row : row + 1]) for row, one in rows]
+        generators = [torch.Generator().manual_seed(one.seed) for one in asked]
+        durations = self._durations(hidden, mask, asked, generators)
+        each = zip(asked, generators, durations, mean.split(1), log_deviation.split(1), strict=True)
+        return [self._prior(*row) for row in each]
 
-    def _prior(self, asked: _Asked, durations: Tensor, mean: Tensor, log_deviation: Tensor) -> Prior:
+    def _prior(self, asked: _Asked, generator: torch.Generator, durations: Tensor, mean: Tensor, log_deviation: Tensor) -> Prior:
         durations = durations[: len(asked.ids)]
         self._check(float(durations.sum()), len(asked.ids))
         # Rounding the ends, not the durations: the sentence is exactly 1 / speed as long.
         ends = (durations / asked.speed).cumsum(0).round().long()
         frames = int(ends[-1])
         token_of_frame = torch.searchsorted(ends, torch.arange(frames, device=self._device), right=True)
-        noise = torch.randn(mean.shape[1], frames, generator=asked.generator).to(mean) * self._model.inference_noise_scale
+        noise = torch.randn(mean.shape[1], frames, generator=generator).to(mean) * self._model.inference_noise_scale
         stretched = mean[:, :, token_of_frame] + noise * torch.exp(log_deviation[:, :, token_of_frame])
         padded = nn.functional.pad(stretched, (0, round_up(frames, _FRAME_STEP) - frames))
         return Prior(padded, frames, asked.g, ends.double().cpu().numpy() * self._stretch * self.hop / self.rate)
@@ -230,14 +233,14 @@ class VitsModel:
         embedding: Tensor = model.emb_g(row).detach()
         return embedding.unsqueeze(-1)
 
-    def _durations(self, hidden: Tensor, mask: Tensor, asked: Sequence[_Asked]) -> Tensor:
+    def _durations(self, hidden: Tensor, mask: Tensor, asked: Sequence[_Asked], generators: Sequence[torch.Generator]) -> Tensor:
         """Frames of each token at the voice's own pace, [B, tokens]."""
         model = self._model
         given = _stacked([one.g for one in asked]) if model.args.condition_dp_on_speaker else None
         if model.args.use_sdp:
             noise = torch.zeros(len(asked), 2, hidden.shape[2])
-            for row, one in enumerate(asked):
-                noise[row, :, : len(one.ids)] = torch.randn(2, len(one.ids), generator=one.generator)
+            for row, one, generator in zip(noise, asked, generators, strict=True):
+                row[:, : len(one.ids)] = torch.randn(2, len(one.ids), generator=generator)
             log = stochastic_durations(model.duration_predictor, hidden, mask, given, noise.to(hidden) * model.inference_noise_scale_dp)
         else:
             log = model.duration_predictor(hidden, mask, g=given)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from TTS.config import load_config
 
+from models.errors import ImplausibleAudio
 from models.speech import phonemes
 from models.speech.batches import Batches
 from models.speech.vits import VitsModel
@@ -69,6 +70,28 @@ def check(model: VitsModel, speakers: Sequence[str]) -> None:
 
 def test_sentences_made_together_are_what_they_are_alone() -> None:
     check(VitsModel(load_config(str(joe() / "config.json")), joe() / "model.pth", "cpu"), [""] * len(TEXTS))
+
+
+def test_a_sentence_beside_a_bad_one_is_what_it_is_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are asked for together, fail together, and are made again one by one."""
+    model = VitsModel(small_vits.write(tmp_path), tmp_path / "model.pth", "cpu")
+    expected, check, bad = alone(model, TEXTS[0], 0), model._check, len(model.tokens(TEXTS[2]).ids)
+
+    def refuse(frames: float, tokens: int) -> None:
+        if tokens == bad:
+            raise ImplausibleAudio("a bad one")
+        check(frames, tokens)
+
+    monkeypatch.setattr(model, "_check", refuse)
+    batches = model._batches = Batches(2)
+    with ThreadPoolExecutor(2) as pool:
+        with batches._device:
+            good, other = (pool.submit(alone, model, TEXTS[number], number) for number in (0, 2))
+            while len(batches._waiting) < 2:
+                pass
+        assert np.array_equal(good.result(60), expected)
+        with pytest.raises(ImplausibleAudio, match="a bad one"):
+            other.result(60)
 
 
 @pytest.mark.parametrize("arguments", [{}, {"use_sdp": False}, {"encoder_sample_rate": 11025, "interpolate_z": True}])
