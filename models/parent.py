@@ -14,12 +14,16 @@ import psutil
 _PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent() -> None:
-    """The kernel kills this process when the thread that has started it ends: that must be one that lives as long as its process."""
+def end_with_parent(pid: int | None = None) -> None:
+    """The kernel kills this process when the thread that has started it ends: that must be one that lives as long as its process.
+
+    `pid` is that process, where it is not Python's multiprocessing that knows.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    parent = multiprocessing.parent_process()
-    if parent is not None and parent.pid != os.getppid():  # it has ended before this was asked for
+    if pid is None and (parent := multiprocessing.parent_process()) is not None:
+        pid = parent.pid
+    if pid not in {None, os.getppid()}:  # it has ended before this was asked for
         os._exit(1)
 
 

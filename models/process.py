@@ -123,7 +123,7 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", kind.module, "--fd", str(theirs.fileno())),
+                *(sys.executable, "-P", "-m", kind.module, "--fd", str(theirs.fileno()), "--parent", str(os.getpid())),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,

@@ -1,5 +1,5 @@
 """What the worker processes share. Started by models/process.py and by nobody else, each loads an engine, does what the server asks, and
-ends with it. There are two kinds: `python -m models.speech.worker --fd N` and `python -m models.listening.worker --fd N`.
+ends with it. There are two kinds: `python -m models.speech.worker --fd N --parent PID`, and the same with `models.listening.worker`.
 """
 
 from __future__ import annotations
@@ -79,8 +79,9 @@ def main(name: str, kind: Kind) -> None:
     """The process: `kind` makes the Worker of the engine that the server names, whose settings are those of `name`."""
     parser = argparse.ArgumentParser(description=f"The {name} engine of the Fireside server that starts it.")
     parser.add_argument("--fd", type=int, required=True, help="the inherited socket")
+    parser.add_argument("--parent", type=int, required=True, help="the process of that server")
     arguments = parser.parse_args()
-    _die_with_the_server()
+    _die_with_the_server(arguments.parent)
     connection = Connection(socket.socket(fileno=arguments.fd))
     _or_exit(lambda: _serve(name, kind, connection))
 
@@ -149,11 +150,11 @@ def told(error: Exception, what: str) -> dict[str, Any]:
     return failed(EngineFailed(f"{what}: {type(error).__name__}: {error}"))
 
 
-def _die_with_the_server() -> None:
+def _die_with_the_server(pid: int) -> None:
     """The server drains on SIGTERM and ends the worker itself; but if it is killed, the worker must not outlive it."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
+    end_with_parent(pid)
 
 
 def _or_exit(work: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +40,14 @@ def test_a_spawned_process_does_not_outlive_its_parent(tmp_path: Path) -> None:
     ended, _, _ = select.select([child], [], [], 30)
     os.close(child)
     assert ended
+
+
+def test_a_worker_whose_server_has_ended_does_not_even_load() -> None:
+    """Before the kernel was asked to kill it then. It would read what it is to load, which is sent at once, and notice when it has."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        options = ["--fd", str(theirs.fileno()), "--parent", str(os.getppid())]  # not of the worker, as an ended one is not
+        command = [sys.executable, "-m", "models.speech.worker", *options]
+        root = Path(__file__).parent.parent
+        done = subprocess.run(command, cwd=root, pass_fds=[theirs.fileno()], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, b"")
