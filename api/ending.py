@@ -26,8 +26,8 @@ STOP = 20.0
 LAST_WORDS = 2.0
 """Seconds for the last bytes of the requests that were ended. Who has not read them by then (a client may never) does not get them."""
 
-_PARENT = os.getppid()
-"""As it was when this process had just begun."""
+_PARENT = int(os.environ.get("FIRESIDE_SUPERVISOR") or os.getppid())
+"""As `fireside serve` tells its workers. With a plain `bentoml serve` as it is at this import, before which seconds have passed."""
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -111,8 +111,10 @@ def on_end(call: Callable[[], None]) -> Callable[[], None]:
 
 
 def on_orphaned(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> Callable[[], None]:
-    """When the process that has started this one has ended, call `call`; returns what undoes this. Linux alone tells it."""
+    """When the process that has started this one has ended, call `call`; returns what undoes this. Linux alone tells when it does."""
     try:
+        if os.getppid() != _PARENT:  # whose number may be another's by now
+            raise ProcessLookupError
         parent = os.pidfd_open(_PARENT)
     except ProcessLookupError:
         loop.call_soon(call)

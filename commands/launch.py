@@ -28,6 +28,11 @@ def hold_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
+def tell_workers_who_starts_them() -> None:
+    """BentoML's supervisor is this process. A worker looks after it once it has come to service.py (api/ending.py): seconds later."""
+    os.environ["FIRESIDE_SUPERVISOR"] = str(os.getpid())
+
+
 def lose_no_signal() -> None:
     """BentoML's supervisor refuses a command while it starts or mends a worker, and so forgets a signal that comes then: it is told again
     until it is free."""
@@ -56,5 +61,6 @@ def _leave(number: int, frame: FrameType | None) -> None:
 if __name__ == "__main__":
     leave_on_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    tell_workers_who_starts_them()
     lose_no_signal()
     runpy.run_module("bentoml", run_name="__main__", alter_sys=True)

@@ -21,7 +21,7 @@ from settings.whole import Settings
 PREFIX = "FIRESIDE_"
 CONFIGS = Path(__file__).parent.parent / "configs"
 # Read by the launcher, the Makefile, the commands and the examples, not part of the configuration itself.
-LAUNCH_VARIABLES = {"FIRESIDE_PROFILE", "FIRESIDE_API_KEY", "FIRESIDE_URL"}
+LAUNCH_VARIABLES = {"FIRESIDE_PROFILE", "FIRESIDE_API_KEY", "FIRESIDE_URL", "FIRESIDE_SUPERVISOR"}
 # What Kubernetes tells each pod of a Service whose name begins with fireside.
 LINK = re.compile(r"FIRESIDE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 MASK = "********"

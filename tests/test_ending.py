@@ -187,6 +187,13 @@ def runs(module: str) -> Callable[[Server], bool]:
     return lambda server: any(module in one.cmdline() for one in family(server))
 
 
+def wait_for(moment: Callable[[Server], bool], server: Server) -> None:
+    deadline = time.monotonic() + 60
+    while not moment(server):
+        assert time.monotonic() < deadline, server.tail()
+        time.sleep(0.01)
+
+
 def family(server: Server) -> list[psutil.Process]:
     return psutil.Process(server.process.pid).children(recursive=True)
 
@@ -218,16 +225,23 @@ def test_a_signal_that_comes_while_the_supervisor_is_busy_is_not_lost(monkeypatc
 def test_a_signal_at_any_moment_of_the_start_ends_it_cleanly(moment: Callable[[Server], bool], number: signal.Signals) -> None:
     """Ctrl-C is for the whole group, what an orchestrator sends for the first process."""
     with serve("mock", by=FIRESIDE, wait="", FIRESIDE_SPEECH__MOCK__LOAD_SECONDS="600") as server:
-        deadline = time.monotonic() + 60
-        while not moment(server):
-            assert time.monotonic() < deadline, server.tail()
-            time.sleep(0.01)
+        wait_for(moment, server)
         children = family(server)
         (os.killpg if number == signal.SIGINT else os.kill)(server.process.pid, number)
         assert ended(server)
         _, alive = psutil.wait_procs(children, timeout=60)
         assert alive == []
         assert "Traceback" not in server.tail()
+
+
+def test_a_worker_that_starts_does_not_outlive_its_supervisor() -> None:
+    """It is killed before BentoML has come to import service.py, where somebody would look after it."""
+    with serve("mock", by=FIRESIDE, wait="") as server:
+        wait_for(runs("_bentoml_impl.worker.service"), server)
+        children = family(server)
+        server.process.kill()
+        _, alive = psutil.wait_procs(children, timeout=60)
+        assert alive == []
 
 
 def test_nothing_outlives_what_was_killed() -> None:
