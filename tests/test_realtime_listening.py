@@ -53,6 +53,18 @@ async def test_after_a_commit_by_hand_a_detector_still_knows_the_time() -> None:
         await client.until("response.done")
 
 
+@pytest.mark.parametrize("tag", ["en", "en_US", "english"])
+async def test_a_language_goes_by_any_of_its_names(tag: str) -> None:
+    async with house() as home, connected(home) as client:
+        session = await client.configure(audio={"input": {"transcription": {"language": tag}, "turn_detection": None}})
+        assert session["audio"]["input"]["transcription"]["language"] == "en"
+        await client.say(0.5)
+        await client.send("input_audio_buffer.commit")
+        await client.until(TRANSCRIBED)
+        assert home.listener
+        assert home.listener.jobs[0].language == "en"
+
+
 async def test_audio_in_an_item_is_transcribed() -> None:
     async with house() as home, connected(home) as client:
         assert home.listener

@@ -58,6 +58,7 @@ async def test_what_is_openai_s_own_is_taken_and_not_told_back() -> None:
         ({"tools": [{"type": "mcp", "server_label": "x"}]}, "session.tools.0.type"),
         ({"temperature": 0.8}, "session.temperature"),
         ({"model": "nobody"}, "session.model"),
+        ({"audio": {"input": {"transcription": {"language": "klingon"}}}}, "session.audio.input.transcription.language"),
         ({"type": "transcription"}, "session.type"),
     ],
 )

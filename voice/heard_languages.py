@@ -26,6 +26,6 @@ def language_of(tag: str, param: str = "language") -> str:
     found = code if code in NAMES else next((known for known, name in NAMES.items() if name == wanted), "")
     if wanted and not found:
         raise InvalidInput(
-            f"{param} is {tag!r}: expected one of {', '.join(NAMES)}, or nothing to find it out from the audio.", param=param
+            f"{param} is {tag!r:.100}: expected one of {', '.join(NAMES)}, or nothing to find it out from the audio.", param=param
         )
     return found

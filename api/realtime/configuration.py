@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from api.realtime.faults import explain
 from voice.finished import Eagerness
+from voice.heard_languages import language_of
 
 INSTRUCTIONS = (
     "You are a helpful assistant in a spoken conversation. Answer briefly, in whole sentences as one speaks them: "
@@ -64,6 +65,11 @@ class Transcription(Part):
     model: str | None = None
     language: str | None = None
     prompt: str | None = None
+
+    @field_validator("language")
+    @classmethod
+    def _known(cls, tag: str | None) -> str | None:
+        return tag and language_of(tag, "session.audio.input.transcription.language")
 
 
 class AudioInput(Part):
