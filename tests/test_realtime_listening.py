@@ -79,6 +79,23 @@ async def test_audio_in_an_item_is_transcribed() -> None:
         assert home.text.history[-1].messages[-1]["content"] == "He said: Hello there."
 
 
+async def test_a_response_waits_for_the_transcript_of_audio_that_it_refers_to() -> None:
+    async with house() as home, connected(home) as client:
+        assert home.listener
+        home.listener.hold = asyncio.Event()
+        home.listener.script.append("Hello there.")
+        audio = {"type": "input_audio", "audio": base64.b64encode(pcm(0.5)).decode()}
+        item = {"id": "said", "type": "message", "role": "user", "content": [audio]}
+        await client.send("conversation.item.create", item=item)
+        wanted = {"output_modalities": ["text"], "input": [{"type": "item_reference", "id": "said"}]}
+        await client.send("response.create", response=wanted)
+        await client.until("response.created")
+        await client.configure()  # so that it has begun
+        home.listener.hold.set()
+        await client.until("response.done")
+        assert home.text.history[-1].messages[-1]["content"] == "Hello there."
+
+
 async def test_a_session_has_so_many_recordings_transcribed_at_a_time() -> None:
     async with house() as home, connected(home) as client:
         assert home.listener

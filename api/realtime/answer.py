@@ -91,7 +91,7 @@ class Answer:
         self._around.made(self)
 
     async def _make(self) -> None:
-        if self.plan.input is None:
+        if self.plan.unheard:
             await self._around.understood()
         if self._spoken:
             await self._speak(self._spoken)

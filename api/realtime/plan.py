@@ -10,7 +10,7 @@ from api.realtime.configuration import Configuration, Named
 from api.realtime.faults import Refused
 from api.realtime.items import Items
 from models.errors import InvalidInput
-from voice.history import History
+from voice.history import History, Said
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class Plan:
     """It belongs to the conversation, and is heard in it."""
     input: History | None = None
     """What it is made from in the place of the conversation."""
+
+    @property
+    def unheard(self) -> bool:
+        """Something that it is made from may still be in transcription."""
+        return self.input is None or any(isinstance(item, Said) and item.text is None for item in self.input)
 
     @property
     def speaks(self) -> bool:
