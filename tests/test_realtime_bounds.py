@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.websockets import WebSocket
 
 from api.realtime.answer import shorter
-from api.realtime.items import EMPTY, Entry, Items, read
+from api.realtime.items import EMPTY, MOST_CHARACTERS, Entry, Items, read
+from api.realtime.outbox import Outbox
 from api.realtime.session import MOST_UNHEARD
+from api.streaming import cancel
 from models.errors import EngineFailed, InvalidInput
 from tests.realtime import connected, house, local, pcm
 from voice.history import Item, Said, ToolCall, ToolResult
@@ -115,6 +119,45 @@ async def test_turns_that_come_faster_than_they_are_transcribed_wait() -> None:
         home.listener.hold.set()
         while len(client.of("input_audio_buffer.committed")) < MOST_UNHEARD + 3:
             await client.event()
+
+
+LONG = "a" * (MOST_CHARACTERS // 2)
+TOOL = {"type": "function", "name": "clock"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"instructions": 2 * LONG},
+        {"audio": {"input": {"transcription": {"prompt": 2 * LONG}}}},
+        {"tools": [{**TOOL, "description": LONG}, {**TOOL, "parameters": {"title": LONG}}]},
+    ],
+)
+async def test_what_a_session_is_configured_with_is_no_longer_than_its_items(more: dict[str, Any]) -> None:
+    async with house() as home, connected(home) as client:
+        error = await client.refused("session.update", session=more)
+        assert (error["code"], error["param"]) == ("string_above_max_length", "session")
+        assert len((await client.configure())["instructions"]) < 1000
+
+
+async def test_a_response_s_own_is_no_longer_either() -> None:
+    async with house() as home, connected(home) as client:
+        error = await client.refused("response.create", response={"instructions": 2 * LONG})
+        assert (error["code"], error["param"]) == ("string_above_max_length", "response")
+        assert (await client.refused("response.create", response={"metadata": {65 * "a": ""}}))["code"] == "invalid_value"
+
+
+async def test_who_reads_nothing_has_no_more_waiting_than_so_many_characters() -> None:
+    sent: asyncio.Queue[str] = asyncio.Queue()
+    outbox = Outbox(cast(WebSocket, SimpleNamespace(send_text=sent.put)))
+    for _ in range(2):
+        outbox.say("long", text=LONG)
+    room = asyncio.create_task(outbox.room())
+    await asyncio.sleep(0)
+    assert not room.done()
+    sending = asyncio.create_task(outbox.send())
+    await room
+    await cancel(sending)
 
 
 MESSAGES = st.lists(st.sampled_from(["user", "assistant", "call", "call", "system"]), min_size=1, max_size=12)

@@ -65,6 +65,9 @@ class ResponseAudio(Part):
     output: dict[str, Any] = Field(default_factory=dict)
 
 
+Metadata = Annotated[dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)]
+
+
 class ResponseOptions(Part):
     """What one response has other than the session."""
 
@@ -76,7 +79,7 @@ class ResponseOptions(Part):
     max_output_tokens: MaxTokens | None = None
     conversation: Literal["auto", "none"] | None = None
     input: list[dict[str, Any]] | None = None
-    metadata: Annotated[dict[str, Annotated[str, Field(max_length=512)]], Field(max_length=16)] | None = None
+    metadata: Metadata | None = None
     reasoning: Any = None
     parallel_tool_calls: Any = None
 

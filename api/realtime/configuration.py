@@ -153,6 +153,11 @@ class Configuration(Part):
             raise explain(error, "session") from error
 
     @property
+    def characters(self) -> int:
+        """That it takes as much memory as."""
+        return len(orjson.dumps(self.model_dump()).decode())
+
+    @property
     def hears(self) -> AudioInput:
         return self.audio.input
 

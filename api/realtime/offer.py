@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.realtime.configuration import Audio, AudioInput, Configuration
 from api.realtime.faults import Refused
+from api.realtime.items import MOST_CHARACTERS
 from api.runtime import Runtime
 from models.errors import UnknownModel, UnknownVoice
 
@@ -27,6 +28,9 @@ class Offer:
 
     def check(self, wanted: Configuration, before: Configuration, within: str = "session") -> None:
         """What is new in it. What was good before may not be known for a while, as an engine may be loading again."""
+        if (characters := wanted.characters) > MOST_CHARACTERS:
+            told = f"the {within} has {characters} characters with its instructions and tools: at most {MOST_CHARACTERS} are taken."
+            raise Refused("string_above_max_length", told, param=within)
         if wanted.model != before.model:
             self._check_model(wanted.model, f"{within}.model")
         if not wanted.speaks or (before.speaks and wanted.audio.output.voice == before.audio.output.voice):

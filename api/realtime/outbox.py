@@ -11,6 +11,8 @@ from starlette.websockets import WebSocket
 
 MOST = 64
 """Events that may wait to be sent before whoever makes more of them waits, too."""
+MOST_CHARACTERS = 1_000_000
+"""Of their frames together: one that tells a session or an item may be as long by itself."""
 
 
 def new_id(kind: str) -> str:
@@ -23,12 +25,15 @@ class Outbox:
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
         self._frames: asyncio.Queue[str] = asyncio.Queue()
+        self._characters = 0
         self._room = asyncio.Event()
         self._room.set()
 
     def say(self, kind: str, **fields: Any) -> None:
-        self._frames.put_nowait(orjson.dumps({"type": kind, "event_id": new_id("event"), **fields}).decode())
-        if self._frames.qsize() >= MOST:
+        frame = orjson.dumps({"type": kind, "event_id": new_id("event"), **fields}).decode()
+        self._frames.put_nowait(frame)
+        self._characters += len(frame)
+        if not self._has_room():
             self._room.clear()
 
     async def room(self) -> None:
@@ -42,9 +47,13 @@ class Outbox:
                 await self._socket.send_text(frame)
             finally:
                 self._frames.task_done()
-            if self._frames.qsize() < MOST:
+            self._characters -= len(frame)
+            if self._has_room():
                 self._room.set()
 
     async def sent(self) -> None:
         """All that was said."""
         await self._frames.join()
+
+    def _has_room(self) -> bool:
+        return self._frames.qsize() < MOST and self._characters < MOST_CHARACTERS
