@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from models.text.mock_replies import Called
+from settings import Settings
+from settings.limits import Limits
 from tests.realtime import Speaker, connected, house
 
 pytestmark = pytest.mark.anyio
@@ -105,15 +107,28 @@ async def test_a_frame_that_is_no_event_is_refused(frame: str | bytes) -> None:
         await client.configure()
 
 
-async def test_a_tool_s_parameters_that_are_nested_too_deeply_are_refused() -> None:
-    nested: dict[str, Any] = {}
-    for _ in range(400):
-        nested = {"items": nested}
+def nested(levels: int) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        made = {"items": made}
+    return {"type": "realtime", "tools": [{**CLOCK, "parameters": made}]}
+
+
+async def test_an_event_that_is_nested_too_deeply_is_refused_as_a_body_is() -> None:
     async with house() as home, connected(home) as client:
-        tools = [{"type": "function", "name": "clock", "parameters": nested}]
-        error = await client.refused("session.update", session={"type": "realtime", "tools": tools})
-        assert error["param"] == "session.tools.0.parameters"
-        await client.configure()
+        error = await client.refused("session.update", session=nested(100))
+        assert "100 levels" in error["message"]
+        await client.configure(**nested(90))
+
+
+@pytest.mark.parametrize("levels", [251, 254, 400])
+async def test_a_tool_s_parameters_that_cannot_be_told_back_are_refused(levels: int) -> None:
+    async with house() as home:
+        home.runtime.settings = Settings(limits=Limits(max_json_depth=1000))
+        async with connected(home) as client:
+            error = await client.refused("session.update", session=nested(levels))
+            assert error["param"] == "session.tools.0.parameters"
+            await client.configure(**nested(250))
 
 
 async def test_one_response_at_a_time_is_in_the_conversation() -> None:

@@ -114,7 +114,7 @@ class Tool(Part):
     @classmethod
     def _told_back(cls, parameters: dict[str, Any]) -> dict[str, Any]:
         try:
-            orjson.dumps(parameters)
+            orjson.dumps([[[[parameters]]]])  # as deep as they are in the event that tells them
         except orjson.JSONEncodeError as error:
             raise ValueError(f"a schema that can be told back; this one cannot ({error})") from None
         return parameters

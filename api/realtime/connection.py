@@ -9,6 +9,7 @@ from contextlib import suppress
 from starlette.websockets import WebSocket
 
 from api import errors, metrics
+from api.body import check_depth
 from api.realtime import client_events as events
 from api.realtime.answer import ROUTE
 from api.realtime.faults import described
@@ -17,11 +18,13 @@ from api.realtime.outbox import Outbox
 from api.socket_protocol import RESTART, server_ends
 from api.streaming import GONE, cancel
 from models.errors import FiresideError
+from settings.limits import Limits
 
 
 class Connection(ABC):
-    def __init__(self, socket: WebSocket) -> None:
+    def __init__(self, socket: WebSocket, limits: Limits) -> None:
         self.socket = socket
+        self._most_levels = limits.max_json_depth
         self.inbox = Inbox()
         self.outbox = Outbox(socket)
 
@@ -101,7 +104,7 @@ class Connection(ABC):
     async def _read(self) -> None:
         while (frame := await self.socket.receive())["type"] != "websocket.disconnect":
             text = frame.get("text")
-            event, named = _event(text)
+            event, named = _event(text, self._most_levels)
             if isinstance(event, events.ResponseCancel) and self.inbox.only_audio and self.can_cancel(event):
                 await self.obey(event)
             else:
@@ -121,12 +124,13 @@ class Connection(ABC):
             self.inbox.done()
 
 
-def _event(frame: str | None) -> tuple[events.ClientEvent | FiresideError, str | None]:
+def _event(frame: str | None, most_levels: int) -> tuple[events.ClientEvent | FiresideError, str | None]:
     """Or what is wrong with it; and the id that the client gave it."""
     named = None
     try:
         raw = events.read(frame)
         named = raw["event_id"] if isinstance(raw.get("event_id"), str) else None
+        check_depth((frame or "").encode(), most_levels)
         return events.parse(raw), named
     except FiresideError as error:
         return error, named

@@ -63,7 +63,7 @@ class RealtimeSession(Connection):
     """What happens is told to the state machine, and what that says is done, at once and in one go: `_tell`."""
 
     def __init__(self, runtime: Runtime, socket: WebSocket, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(socket)
+        super().__init__(socket, runtime.settings.limits)
         self.runtime = runtime
         self.items = Items(lambda item_id: self.outbox.say("conversation.item.deleted", item_id=item_id))
         self.conversation = Conversation()
