@@ -9,10 +9,16 @@ from contextlib import aclosing
 
 import pytest
 
+from api import metrics
+from api.entries import Entry
+from api.realtime.answer import ROUTE
+from api.realtime.client_events import ResponseCancel, ResponseCreate
 from api.streaming import cancel
+from models import work
 from models.base import Language, ListeningJob, Segment
 from models.text.mock_replies import Called
-from tests.realtime import Client, House, Listener, Speaker, house, local
+from tests.realtime import Client, House, Listener, Local, Speaker, house, local
+from tests.test_entries import reading
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +48,22 @@ async def test_whoever_leaves_while_a_turn_or_what_may_be_one_is_transcribed(sil
         await client.say(silence, loud=False)
         while not home.listener.running:
             await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+async def test_an_answer_that_ends_before_it_began_is_counted_and_told(cancels: bool) -> None:
+    before = metrics.requests.labels(ROUTE, "cancelled")._value.get()
+    async with house() as home:
+        with reading() as told, work.around(Entry(event="socket", status=101)):
+            session = home.session(Local().socket)
+            session.begin()
+            await session.obey(ResponseCreate(type="response.create"))
+            if cancels:
+                await session.obey(ResponseCancel(type="response.cancel"))
+            await session.close()
+        assert not home.text.history
+    assert [(entry.event, entry.outcome, entry.gone) for entry in told] == [("response", "cancelled", not cancels)]
+    assert metrics.requests.labels(ROUTE, "cancelled")._value.get() == before + 1
 
 
 async def act(home: House, client: Client, chance: random.Random) -> None:

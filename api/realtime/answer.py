@@ -22,6 +22,7 @@ from api.realtime.plan import Plan
 from api.requests import request_id
 from api.runtime import Runtime
 from api.sound import Sound, encoded
+from api.streaming import Cancelled, Disconnected
 from api.utterance import Delivery, utter
 from models.base import Scope
 from models.errors import ContextTooLong
@@ -64,9 +65,10 @@ class Answer:
         self._call: tuple[int, Call] | None = None
         self._usage: dict[str, Any] | None = None
         self._cut_short = False
-        self._over = self._ended = False
+        self._begun = self._over = self._ended = False
         self._say("response.created", of_response=False, response=self._described("in_progress"))
         self.task = asyncio.create_task(self._run())
+        self.task.add_done_callback(self._count_unbegun)
 
     def interrupt(self, reason: str) -> None:
         """At once: nothing is said of it any more but that it is over."""
@@ -79,6 +81,7 @@ class Answer:
             self.message.said.cut(seconds)
 
     async def _run(self) -> None:
+        self._begun = True
         try:
             with metrics.part("response", ROUTE), entering(self._around.scope):
                 await self._make()
@@ -89,6 +92,11 @@ class Answer:
             cut = {"type": "incomplete", "reason": "max_output_tokens"}
             self._end(*(("incomplete", cut) if self._cut_short else ("completed", None)))
         self._around.made(self)
+
+    def _count_unbegun(self, _: asyncio.Task[None]) -> None:
+        """Of a task that is cancelled before its first step nothing runs, and so nobody else counts it."""
+        if not self._begun:
+            metrics.refused(ROUTE, Cancelled() if self._over else Disconnected(), "response")
 
     async def _make(self) -> None:
         if self.plan.unheard:
