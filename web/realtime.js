@@ -117,9 +117,9 @@ export class Realtime extends EventTarget {
     "fireside.speech.dismissed": () => this.player.duck(false),
     "conversation.item.added": ({item}) => item.role === "user" && this.#line(item.id, "you", "", false),
     "conversation.item.input_audio_transcription.delta": ({item_id, delta}) => this.#line(item_id, "you", delta, false),
-    "conversation.item.input_audio_transcription.completed": ({item_id, transcript}) => this.#whole(item_id, "you", transcript),
+    "conversation.item.input_audio_transcription.completed": ({item_id, transcript}) => this.#understood(item_id, transcript),
     "conversation.item.input_audio_transcription.failed": ({item_id, error}) =>
-      this.#whole(item_id, "you", `(not understood: ${error.message})`),
+      this.#understood(item_id, "", `(not understood: ${error.message})`),
     "response.created": () => this.#begin(),
     "response.output_audio.delta": ({item_id, delta}) => this.#play(item_id, delta),
     "response.output_audio.done": ({item_id}) => this.player.close(item_id),
@@ -143,6 +143,12 @@ export class Realtime extends EventTarget {
   #asking() {
     this.#asked = performance.now();
     this.#become("thinking");
+  }
+
+  /** A turn without words is not answered, unless an answer was asked for. */
+  #understood(id, words, shown = words) {
+    this.#whole(id, "you", shown);
+    if (!words && this.handsFree && this.state === "thinking") this.#rest();
   }
 
   #begin() {

@@ -3,6 +3,7 @@
 import {Markdown} from "/web/markdown.js";
 import {Framer, RATE, bytes, floats, fromBase64, toBase64} from "/web/pcm.js";
 import {Player} from "/web/player.js";
+import {Realtime} from "/web/realtime.js";
 import {Resampler} from "/web/resampler.js";
 import {key, refusal, socket} from "/web/server.js";
 import {EventReader} from "/web/sse.js";
@@ -173,4 +174,42 @@ export function a_socket_carries_the_key_as_a_protocol() {
     key.set("");
     globalThis.WebSocket = real;
   }
+}
+
+/** A conversation whose server says what `says` is told, and keeps in `heard` what the page says. */
+function conversation(handsFree) {
+  const real = globalThis.WebSocket;
+  const heard = [];
+  globalThis.WebSocket = class {
+    readyState = real.OPEN;
+    send = (frame) => heard.push(JSON.parse(frame));
+  };
+  try {
+    const talk = new Realtime(Object.assign(new EventTarget(), {flush: () => null, duck() {}}));
+    talk.open(handsFree);
+    const says = (type, fields = {}) => talk.socket.onmessage({data: JSON.stringify({type, ...fields})});
+    says("session.created");
+    return {talk, heard, says};
+  } finally {
+    globalThis.WebSocket = real;
+  }
+}
+
+const TRANSCRIPTION = "conversation.item.input_audio_transcription";
+
+export function a_turn_without_words_is_not_thought_about_for_ever() {
+  for (const [kind, fields] of [["completed", {transcript: ""}], ["failed", {error: {message: "no"}}]]) {
+    const {talk, says} = conversation(true);
+    says("input_audio_buffer.speech_stopped");
+    equal(talk.state, "thinking");
+    says(`${TRANSCRIPTION}.${kind}`, {item_id: "a", ...fields});
+    equal(talk.state, "listening", kind);
+  }
+}
+
+export function a_turn_without_words_leaves_an_answer_alone() {
+  const {talk, says} = conversation(true);
+  says("response.created");
+  says(`${TRANSCRIPTION}.completed`, {item_id: "a", transcript: ""});
+  equal(talk.state, "thinking");
 }
