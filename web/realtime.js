@@ -4,6 +4,7 @@ import {bytes, floats, fromBase64, toBase64} from "./pcm.js";
 import {ask, socket} from "./server.js";
 
 const TURNS = {type: "server_vad", create_response: true, interrupt_response: true};
+const RELEASE = "release";
 const LOST = "The connection to the server was lost, or the server has no conversation to offer.";
 const CLOSED = {1013: "The server has no room for a conversation now, or is still loading.", 1012: "The server is being restarted."};
 
@@ -17,6 +18,7 @@ export class Realtime extends EventTarget {
   #dropped = new Set(); // items that were interrupted: what still comes of them is not played
   #answering = false;
   #asked = 0;
+  #released = false; // what was said is on its way to become a turn, which is then to be answered
 
   constructor(player, {voice = "", instructions = "", model = ""} = {}) {
     super();
@@ -76,15 +78,16 @@ export class Realtime extends EventTarget {
 
   hold() {
     this.interrupt();
+    this.#released = false;
     this.#send({type: "input_audio_buffer.clear"});
     this.#become("hearing");
   }
 
   release() {
     this.#asked = performance.now();
+    this.#released = true;
     this.#become("thinking");
-    this.#send({type: "input_audio_buffer.commit"});
-    this.#send({type: "response.create"});
+    this.#send({type: "input_audio_buffer.commit", event_id: RELEASE});
   }
 
   /** Ends the answer that is being made or played. */
@@ -113,6 +116,7 @@ export class Realtime extends EventTarget {
     "session.created": () => (this.#configure(), this.#become("listening")),
     "input_audio_buffer.speech_started": () => this.#spoken(),
     "input_audio_buffer.speech_stopped": () => this.#asking(),
+    "input_audio_buffer.committed": () => this.#committed(),
     "fireside.speech.suspected": () => this.player.duck(true),
     "fireside.speech.dismissed": () => this.player.duck(false),
     "conversation.item.added": ({item}) => item.role === "user" && this.#line(item.id, "you", "", false),
@@ -143,6 +147,11 @@ export class Realtime extends EventTarget {
   #asking() {
     this.#asked = performance.now();
     this.#become("thinking");
+  }
+
+  #committed() {
+    if (this.#released) this.#send({type: "response.create"});
+    this.#released = false;
   }
 
   /** A turn without words is not answered, unless an answer was asked for. */
@@ -182,8 +191,9 @@ export class Realtime extends EventTarget {
     if (this.#lines.has(id) && typeof transcript === "string") this.#write(id, {text: transcript});
   }
 
-  #fault({code, message}) {
+  #fault({code, message, event_id}) {
     if (code === "response_cancel_not_active") return; // it has just ended by itself
+    if (event_id === RELEASE) this.#released = false; // a tap, too short to say anything
     this.#tell("problem", message);
     if (this.state === "thinking") this.#rest();
   }

@@ -213,3 +213,25 @@ export function a_turn_without_words_leaves_an_answer_alone() {
   says(`${TRANSCRIPTION}.completed`, {item_id: "a", transcript: ""});
   equal(talk.state, "thinking");
 }
+
+const kinds = (events) => events.map(({type}) => type).filter((type) => type !== "session.update");
+
+export function what_was_said_is_answered_once_it_is_a_turn() {
+  const {talk, heard, says} = conversation(false);
+  talk.hold();
+  talk.release();
+  equal(kinds(heard), ["input_audio_buffer.clear", "input_audio_buffer.commit"]);
+  for (let turn = 0; turn < 2; turn++) says("input_audio_buffer.committed");
+  equal(kinds(heard).slice(2), ["response.create"]);
+}
+
+export function a_tap_is_not_answered() {
+  const {talk, heard, says} = conversation(false);
+  talk.hold();
+  talk.release();
+  const {event_id} = heard.at(-1);
+  says("error", {error: {code: "input_audio_buffer_commit_empty", message: "too short", event_id}});
+  equal(talk.state, "listening");
+  says("input_audio_buffer.committed"); // hands-free by now: the server answers that by itself
+  equal(kinds(heard), ["input_audio_buffer.clear", "input_audio_buffer.commit"]);
+}
