@@ -57,7 +57,8 @@ class ChatGateway(TextGateway):
     async def _with_audio(self, asked: dict[str, Any], messages: list[ASGIMessage], scope: Scope, receive: Receive, send: Send) -> None:
         try:
             _check_scopes(asked, scope)
-            wanted = self._wanted(asked) if wants_audio(asked) else None
+            self.runtime.require_text()
+            wanted = spoken_request(asked, self.runtime) if wants_audio(asked) else None
             read = await unless_gone(self._read(asked.get("messages"), scope), receive)
         except Disconnected as error:
             metrics.refused(self.route, error)
@@ -70,18 +71,14 @@ class ChatGateway(TextGateway):
             told = wanted.body | ({"messages": read} if "messages" in asked else {})
             await self._stream(replace(wanted, body=told), scope)(scope, receive, send)
         elif read == asked.get("messages"):
-            await super().__call__(scope, again(messages, receive), send)
+            await self.pass_on(scope, again(messages, receive), send)
         else:
             body = orjson.dumps(asked | {"messages": read})
-            await super().__call__(_of_length(scope, len(body)), again([_whole(body)], receive), send)
+            await self.pass_on(_of_length(scope, len(body)), again([_whole(body)], receive), send)
 
     async def _read(self, messages: Any, scope: Scope) -> Any:
         """As text alone."""
         return await self.heard.written(with_transcripts(messages, self.past), scope)
-
-    def _wanted(self, asked: dict[str, Any]) -> SpokenRequest:
-        self.runtime.require_text()
-        return spoken_request(asked, self.runtime)
 
     def _stream(self, wanted: SpokenRequest, scope: Scope) -> Stream:
         answer = SpokenAnswer(self.runtime, wanted, self.past, scope)

@@ -65,11 +65,11 @@ def wants_audio(body: Mapping[str, Any]) -> bool:
 
 
 def spoken_request(body: dict[str, Any], runtime: Runtime) -> SpokenRequest:
-    """Raises what can be said against it, and Overloaded if nobody could speak it now."""
+    """Of a request that was let in. Raises what can be said against it, and Overloaded if nobody could speak it now."""
     audio = _audio(body.get("audio"))
     stream = _stream(body)
     _check_together(body, audio, stream)
-    catalog, scheduler = runtime.require_speech()
+    catalog, scheduler = runtime.loaded_speech()
     try:
         voice = catalog.find(audio.voice_name)
     except UnknownVoice as error:

@@ -16,7 +16,7 @@ from api.recordings import Recordings
 from api.rest import resting
 from models.base import ListeningEngine, Load, SpeechEngine, TextEngine
 from models.errors import EngineFailed, NotReady
-from models.host import EngineHost
+from models.host import E, EngineHost
 from settings import Settings
 from voice.catalog import Catalog
 from voice.schedule import Scheduler
@@ -60,7 +60,7 @@ class Runtime:
         if self.speech:
             with suppress(EngineFailed):
                 await self.speech.wait_ready()
-                for fault in self.require_speech()[0].faults():
+                for fault in self.loaded_speech()[0].faults():
                     log.error("%s", fault)
 
     async def stop(self) -> None:
@@ -98,18 +98,35 @@ class Runtime:
         loading = any(host.status.state == "loading" for _, host in self.hosts())
         return loading or any(load.running or load.waiting for _, _, load in self.loads())
 
+    # Each request asks one of these once, at its door: they raise NotReady from SIGTERM on.
+
     def require_text(self) -> TextEngine:
-        if self.text is None:
-            raise NotReady("this server has no text engine: text.engine is none in its configuration", retry_after=3600)
-        return self.text.require()
+        return _configured(self.text, "text").require()
 
     def require_speech(self) -> tuple[Catalog, Scheduler]:
-        if self.speech is None or self.scheduler is None:
-            raise NotReady("this server has no speech engine: speech.engine is none in its configuration", retry_after=3600)
-        aliases, default_voice = self.settings.aliases, self.settings.speech.default_voice
-        return Catalog(self.speech.require().voices(), default_voice, aliases.voices, aliases.speech), self.scheduler
+        return self._to_speak(_configured(self.speech, "speech").require())
 
     def require_listening(self) -> ListeningEngine:
-        if self.listening is None:
-            raise NotReady("this server has no listening engine: listening.engine is none in its configuration", retry_after=3600)
-        return self.listening.require()
+        return _configured(self.listening, "listening").require()
+
+    # And of these, what goes on with a request that was let in: they raise NotReady only where the engine has ended.
+
+    def loaded_text(self) -> TextEngine:
+        return _configured(self.text, "text").loaded()
+
+    def loaded_speech(self) -> tuple[Catalog, Scheduler]:
+        return self._to_speak(_configured(self.speech, "speech").loaded())
+
+    def loaded_listening(self) -> ListeningEngine:
+        return _configured(self.listening, "listening").loaded()
+
+    def _to_speak(self, engine: SpeechEngine) -> tuple[Catalog, Scheduler]:
+        assert self.scheduler is not None  # there is one with the engine
+        aliases, default_voice = self.settings.aliases, self.settings.speech.default_voice
+        return Catalog(engine.voices(), default_voice, aliases.voices, aliases.speech), self.scheduler
+
+
+def _configured(host: EngineHost[E] | None, kind: str) -> EngineHost[E]:
+    if host is None:
+        raise NotReady(f"this server has no {kind} engine: {kind}.engine is none in its configuration", retry_after=3600)
+    return host

@@ -94,6 +94,7 @@ class TextSession(Session[Text]):
         match parse(frame):
             case Config() as config:
                 changed = self.options.changed(config)
+                self.runtime.require_speech()
                 self._voice(changed)
                 self.options = changed
             case Speak() as wanted:
@@ -105,11 +106,12 @@ class TextSession(Session[Text]):
 
     def _accept(self, text: str, options: Options) -> None:
         check_text(text, self.runtime.settings.speech.max_chars, "text")
+        self.runtime.require_speech()
         self._voice(options)
         self.enqueue(Text(text, options))
 
     def _voice(self, options: Options) -> Voice:
-        voice = self.runtime.require_speech()[0].find(options.voice)
+        voice = self.runtime.loaded_speech()[0].find(options.voice)
         check_language(voice, options.language)
         return voice
 

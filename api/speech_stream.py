@@ -107,6 +107,7 @@ class StreamSession(Session[Utterance]):
         match message:
             case messages.Configure():
                 changed = self.options.changed(message)
+                self.runtime.require_speech()
                 self._encoder(changed, self._voice(changed))
                 self.options = changed
                 await self._tell_options("configured")
@@ -137,6 +138,7 @@ class StreamSession(Session[Utterance]):
         name = name or self._free_name()
         if any(job.name == name for job in self.unfinished):
             raise InvalidInput(f"utterance {name!r} has ended, and is not done yet: give this one another name.", param="utterance")
+        self.runtime.require_speech()
         self._encoder(self.options, self._voice(self.options))
         utterance = Utterance(name, self.options, self._max_chars)
         self.enqueue(utterance)
@@ -153,7 +155,7 @@ class StreamSession(Session[Utterance]):
         await self.cancel(*chosen)
 
     def _voice(self, options: Options) -> Voice:
-        voice = self.runtime.require_speech()[0].find(options.voice, options.model)
+        voice = self.runtime.loaded_speech()[0].find(options.voice, options.model)
         check_language(voice, options.language)
         if options.words:
             check_words(voice, "words")

@@ -59,7 +59,7 @@ class InputSession(StreamSession):
 
     async def begin(self) -> None:
         try:
-            voice = self.runtime.require_speech()[0].find(self._asked["voice"])
+            voice = self.runtime.loaded_speech()[0].find(self._asked["voice"])
             self.options = _options(self._asked).model_copy(update={"words": voice.word_times})
             self._encoder(self.options, voice)
         except FiresideError as error:

@@ -60,6 +60,15 @@ class TextGateway:
         self.route = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self.runtime.require_text()
+        except FiresideError as error:
+            await self.refuse(error, scope, receive, send)
+        else:
+            await self.pass_on(scope, receive, send)
+
+    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request that was let in."""
         timeline = metrics.TextTimeline()
         with closing(Gathering(send)) as gathered:
             await self._told(scope, receive, gathered, timeline)
@@ -72,7 +81,7 @@ class TextGateway:
     async def _told(self, scope: Scope, receive: Receive, send: Gathering, timeline: metrics.TextTimeline) -> None:
         try:
             with metrics.text(self.route, timeline):
-                entries.current().model = self.runtime.require_text().name
+                entries.current().model = self.runtime.loaded_text().name
                 await self._answer(scope, receive, send, timeline)
         except Disconnected:
             await answer_nobody(send)
@@ -87,7 +96,7 @@ class TextGateway:
         async with AsyncExitStack() as held:
             if self.route not in _QUICK:
                 receive = await self._turn(held, priority(scope), receive)
-            app = self.runtime.require_text().app
+            app = self.runtime.loaded_text().app
             with Patience(receive, timeline, self.runtime.settings.limits) as patience:
                 await patience.over(self._run(app(scope, patience.receive, _watched(send, timeline, self._ready)), timeline))
         if timeline.over and not timeline.status:

@@ -115,7 +115,7 @@ def _wanted(content: FormData) -> Wanted:
 
 
 def _check(wanted: Wanted, runtime: Runtime) -> None:
-    name, aliases = runtime.require_listening().model, runtime.settings.aliases.listening
+    name, aliases = runtime.loaded_listening().model, runtime.settings.aliases.listening
     if wanted.model not in {name, *aliases}:
         known = ", ".join((name, *aliases))
         raise UnknownModel(f"The model `{wanted.model}` does not exist, or does not listen: there are {known}.", param="model")

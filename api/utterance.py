@@ -95,8 +95,11 @@ async def utter(
     words: bool = False,
     param: str = "",
 ) -> AsyncGenerator[SpeechEvent, None]:
-    """Speak `text` for the request of `scope`. If it came whole, as `param`, it must have something to say: InvalidInput at its end."""
-    _, scheduler = runtime.require_speech()
+    """Speak `text` for the request of `scope`, which was let in.
+
+    If it came whole, as `param`, it must have something to say: InvalidInput at its end.
+    """
+    _, scheduler = runtime.loaded_speech()
     entry = entries.current()
     entry.voice, entry.model = voice.id, entry.model or voice.model
     if runtime.settings.logs.contents and entry.event != "request":

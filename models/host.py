@@ -62,7 +62,8 @@ def exit_process(code: int) -> NoReturn:
 
 
 class EngineHost(Generic[E]):
-    """Runs an engine without blocking: `start` returns at once, `ready` tells, `require` hands out the engine or raises NotReady.
+    """Runs an engine without blocking: `start` returns at once, `ready` tells, `require` hands out the engine or raises NotReady;
+    so does `loaded`, for what was let in already, while it drains too.
 
     Hosts that share `loads` load one at a time; one that comes `after` others waits, at each load, until none of them loads. By `probe` an
     engine that hangs is found: it counts as dead.
@@ -113,13 +114,22 @@ class EngineHost(Generic[E]):
         return self._status.state == "ready" and not self._draining
 
     def require(self) -> E:
-        """The engine. Raises NotReady, saying what it is doing, while it cannot take requests."""
+        """The engine, for a request that comes now: at its door, once. Raises NotReady, saying what it is doing, while it takes none."""
         if self.ready():
             return self.engine
+        raise self._not_ready()
+
+    def loaded(self) -> E:
+        """The engine, for what `require` has let in: that goes on while it drains. Raises NotReady where it has ended meanwhile."""
+        if self._status.state == "ready":
+            return self.engine
+        raise self._not_ready()
+
+    def _not_ready(self) -> NotReady:
         if self._draining:
-            raise NotReady("the server is shutting down: try again once it is back")
+            return NotReady("the server is shutting down: try again once it is back")
         seconds = self._clock() - self._status.since
-        raise NotReady(
+        return NotReady(
             f"{self.engine.name} is not ready: {self._status.state} for {seconds:.0f} s ({self._status.detail}); try again later",
             retry_after=5 if self._status.state == "loading" else 60,
         )

@@ -151,6 +151,9 @@ class House:
             require_text=lambda: self.text,
             require_speech=self._speech,
             require_listening=self._listening,
+            loaded_text=lambda: self.text,
+            loaded_speech=self._speech,
+            loaded_listening=self._listening,
         )
 
     def _speech(self) -> tuple[Catalog, Scheduler]:

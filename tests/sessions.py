@@ -60,13 +60,15 @@ class Client:
         self._there.put_nowait({"type": "websocket.connect"})
         self.scheduler = Scheduler(engine, max_waiting=4)
         parts = Catalog(VOICES, "v"), self.scheduler
-        runtime: Any = SimpleNamespace(settings=Settings.model_validate({"speech": speech}), require_speech=lambda: parts)
+        self.runtime: Any = SimpleNamespace(
+            settings=Settings.model_validate({"speech": speech}), require_speech=lambda: parts, loaded_speech=lambda: parts
+        )
         self.reads = asyncio.Event()
         self.reads.set()
         self.entered = 0
         scope = {"type": "websocket", "fireside.request_id": "id", "query_string": b"", ENTER: self._enter}
         socket = WebSocket(scope, self._there.get, self._take)
-        self.session = asyncio.create_task(kind(runtime, socket).run())
+        self.session = asyncio.create_task(kind(self.runtime, socket).run())
 
     @contextmanager
     def _enter(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 from api.ending import on_end
 from commands import launch
 from tests.servers import FIRESIDE, Server, serve
+from tests.test_chat_heard import heard, recording
 
 SECOND = {"FIRESIDE_SERVER__DRAIN_TIMEOUT": "1"}
 SLOW = {"FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND": "5", "FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR": "1"}
@@ -33,6 +36,13 @@ LONG = "A sentence that goes on for a while. " * 60
 
 def terminate(server: Server) -> None:
     server.process.send_signal(signal.SIGTERM)
+
+
+def drain(server: Server) -> None:
+    """Returns once nothing new is let in."""
+    terminate(server)
+    while server.status("/livez"):  # 0 once the connection is refused
+        assert server.process.poll() is None
 
 
 def ended(server: Server) -> bool:
@@ -94,12 +104,49 @@ def test_new_clients_are_refused_while_others_finish() -> None:
     with serve("mock", **SLOW) as server, httpx.stream("POST", f"{server.url}/generate", json={"prompt": "a", "max_tokens": 20}) as answer:
         text = answer.iter_text()
         next(text)
-        terminate(server)
-        while server.status("/livez"):  # 0 once the connection is refused
-            assert server.process.poll() is None
+        drain(server)
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{server.url}/v1/models", timeout=60)
         assert "error" not in "".join(text)
+        assert ended(server)
+
+
+@pytest.mark.parametrize(("limit", "status"), [("30", 200), ("2", 503)], ids=["in time", "too late"])
+def test_who_waits_for_a_place_gets_it_if_one_becomes_free_in_time(limit: str, status: int) -> None:
+    alone = {"FIRESIDE_TEXT__MAX_RUNNING": "1", "FIRESIDE_SERVER__DRAIN_TIMEOUT": limit}
+    with serve("mock", **SLOW, **alone) as server, ThreadPoolExecutor() as clients:
+        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json={**CHAT, "max_tokens": 40}) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            short = {"stream": False, "max_tokens": 2}
+            asked = [("/v1/chat/completions", {**CHAT, **short}), ("/generate", {"prompt": "go on", "max_tokens": 2})]
+            waiting = [clients.submit(httpx.post, server.url + path, json=body, timeout=60) for path, body in asked]
+            server.until('fireside_waiting{engine="text"}', 2)
+            drain(server)
+            list(lines)
+            answers = [one.result() for one in waiting]
+        assert [one.status_code for one in answers] == [status, status]
+        assert all(("shutting down" in one.text) == (status == 503) for one in answers)
+        assert ended(server)
+
+
+def test_a_recording_that_was_let_in_is_heard() -> None:
+    """One that is still coming in, and one that is a part of a chat and being heard."""
+    with serve("mock", FIRESIDE_LISTENING__MOCK__REALTIME_FACTOR="1") as server, ThreadPoolExecutor() as clients:
+        body = {"model": "mock-text", "messages": heard(recording(5))}
+        chat = clients.submit(httpx.post, f"{server.url}/v1/chat/completions", json=body, timeout=60)
+        server.until('fireside_running{engine="listening"}', 1)
+        sound = {"file": ("a.wav", base64.b64decode(recording(1)))}
+        upload = httpx.Request("POST", f"{server.url}/v1/audio/transcriptions", data={"model": "whisper-1"}, files=sound)
+        with socket.create_connection((upload.url.host, upload.url.port)) as client:
+            names = {**upload.headers, "Expect": "100-continue", "Connection": "close"}
+            head = "\r\n".join([f"POST {upload.url.path} HTTP/1.1", *(f"{name}: {value}" for name, value in names.items())])
+            client.sendall(f"{head}\r\n\r\n".encode())
+            assert client.recv(100).startswith(b"HTTP/1.1 100 Continue"), "the server has let it in, and reads"
+            drain(server)
+            client.sendall(upload.read())
+            assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
+        assert chat.result().status_code == 200
         assert ended(server)
 
 
@@ -146,6 +193,22 @@ def test_a_conversation_answers_to_the_end_what_it_was_asked() -> None:
             pass
         assert event["response"]["status"] in {"completed", "incomplete"}
         assert farewell(ws) == 1012
+        assert ended(server)
+
+
+def test_an_answer_that_waits_for_what_is_being_heard_is_made() -> None:
+    with serve("mock", FIRESIDE_LISTENING__MOCK__REALTIME_FACTOR="1") as server:
+        with connect(server.url.replace("http", "ws") + "/v1/realtime") as ws:
+            said = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": recording(6)}]}
+            ws.send(json.dumps({"type": "session.update", "session": {"type": "realtime", "max_output_tokens": 8}}))
+            ws.send(json.dumps({"type": "conversation.item.create", "item": said}))
+            ws.send(json.dumps({"type": "response.create"}))
+            while json.loads(ws.recv(20))["type"] != "response.created":
+                pass
+            drain(server)
+            while (event := json.loads(ws.recv(20)))["type"] != "response.done":
+                pass
+            assert event["response"]["status"] in {"completed", "incomplete"}
         assert ended(server)
 
 

@@ -267,6 +267,17 @@ async def test_nothing_new_is_let_in_during_shutdown() -> None:
     await stage.host.stop()
 
 
+async def test_what_was_let_in_goes_on_during_shutdown_until_the_engine_ends() -> None:
+    stage = Stage(engine := Fake())
+    stage.host.start()
+    await stage.host.wait_ready()
+    stage.host.drain()
+    assert stage.host.loaded() is engine
+    await stage.host.stop()
+    with pytest.raises(NotReady, match="shutting down"):
+        stage.host.loaded()
+
+
 @pytest.mark.parametrize("error", [EngineFailed("terminated"), RuntimeError("out of contract")])
 async def test_a_load_that_fails_during_shutdown_is_no_failure(error: Exception) -> None:
     stage = Stage(engine := Fake(error), on_death="exit")

@@ -23,12 +23,13 @@ async def test_a_session_is_configured_while_an_engine_is_loading_again() -> Non
         def loading() -> Any:
             raise NotReady("the voices are loading")
 
-        known, home.runtime.require_speech = home.runtime.require_speech, loading
+        known = home.runtime.require_speech
+        home.runtime.require_speech = home.runtime.loaded_speech = loading
         await client.configure(instructions="Be brief.")
         assert (await client.refused("session.update", session={"audio": {"output": {"voice": "mute"}}}))["code"] == "not_ready"
         await client.send("response.create")
         assert (await client.until("response.done"))["response"]["status_details"]["error"]["code"] == "not_ready"
-        home.runtime.require_speech = known
+        home.runtime.require_speech = home.runtime.loaded_speech = known
         await client.send("response.create")
         assert (await client.until("response.done"))["response"]["status"] == "completed"
 

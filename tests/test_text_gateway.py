@@ -59,7 +59,11 @@ async def asked(app: ASGIApp, path: str = RESPONSES, ready: bool = True, limits:
     """How it ended, and what came."""
     text = SimpleNamespace(name="m", app=app, ready=lambda: ready, engine=SimpleNamespace(alive=ready))
     runtime: Any = SimpleNamespace(
-        settings=SimpleNamespace(limits=limits or Limits()), text_queue=Queue(4, 4, 5, "m"), text=text, require_text=lambda: text
+        settings=SimpleNamespace(limits=limits or Limits()),
+        text_queue=Queue(4, 4, 5, "m"),
+        text=text,
+        require_text=lambda: text,
+        loaded_text=lambda: text,
     )
     bodies, messages = [], [{"type": "http.request", "body": b"{}", "more_body": False}]
 

@@ -33,7 +33,7 @@ class Listener:
 
 
 def runtime(**parts: Any) -> Any:
-    return SimpleNamespace(settings=Settings.model_validate(parts), require_listening=Listener)
+    return SimpleNamespace(settings=Settings.model_validate(parts), loaded_listening=Listener)
 
 
 def test_what_waits_for_an_engine_waits_as_is_configured() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from api.socket import TextSession
+from models.errors import NotReady
 from tests.sessions import Client, Engine
 
 pytestmark = pytest.mark.anyio
@@ -40,4 +42,25 @@ async def test_a_bug_is_told_and_the_socket_closed() -> None:
     assert (error["code"], "secret" in error["message"]) == ("internal_error", False)
     closed = await client.message()
     assert (closed["type"], closed["code"]) == ("websocket.close", 1011)
+    await client.session
+
+
+async def test_a_text_that_was_let_in_is_spoken_though_nothing_new_is() -> None:
+    client = Client(Engine(), TextSession)
+    known = client.runtime.loaded_speech()
+    admitted = iter([known] * 3)  # the socket, its configuration and one text
+
+    def door() -> Any:
+        if found := next(admitted, None):
+            return found
+        raise NotReady("shutting down")
+
+    client.runtime.require_speech = door
+    client.send('{"type": "config", "events": true}')
+    client.send("One.")
+    told = await client.event(), await client.event(), await client.event()
+    assert [event["type"] for event in told] == ["sentence.started", "sentence.ended", "done"]
+    client.send("Two.")
+    assert (await client.event())["error"]["code"] == "not_ready"
+    client.leave()
     await client.session

@@ -99,6 +99,7 @@ class Answer:
             metrics.refused(ROUTE, Cancelled() if self._over else Disconnected(), "response")
 
     async def _make(self) -> None:
+        self._around.runtime.require_text()
         if self.plan.unheard:
             await self._around.understood()
         if self._spoken:
@@ -113,7 +114,7 @@ class Answer:
 
     async def _speak(self, spoken: Spoken) -> None:
         runtime, output = self._around.runtime, self.plan.configuration.audio.output
-        voice = runtime.require_speech()[0].find(output.voice)
+        voice = runtime.loaded_speech()[0].find(output.voice)
         kind = output.format.type
         with metrics.speech(ROUTE, self._since) as timeline:
             delivery = Delivery(speed=output.speed)
@@ -153,7 +154,7 @@ class Answer:
         messages = self._messages()
         while True:
             try:
-                body = self.plan.body(runtime.require_text().name, messages)
+                body = self.plan.body(runtime.loaded_text().name, messages)
                 name = f"{request_id(self._around.scope)}.{self.id}"
                 async with aclosing(turns.chat(runtime, body, name, priority(self._around.scope))) as deltas:
                     async for delta in deltas:

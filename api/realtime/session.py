@@ -75,7 +75,7 @@ class RealtimeSession(Connection):
         self._transcripts = Transcripts(self.outbox, lambda words: self._tell(Transcribed(words)))
         self._ear = Ear(
             request_id(socket.scope),
-            runtime.require_listening,
+            runtime.loaded_listening,
             lambda: self.conversation.playback.audible(clock()),
             priority(socket.scope),
         )
