@@ -198,9 +198,9 @@ class EngineHost(Generic[E]):
         self._was_ready = True
         self._set("ready", "ready")
         began = self._clock()
-        async with watched(self.engine, self._probe):
+        async with watched(self.engine, self._probe) as watch:
             why = await self.engine.died()
-        if self._clock() - began - self._finding() >= self._restarts.lasting:
+        if self._clock() - began - (self._finding() if watch.killed else 0.0) >= self._restarts.lasting:
             self._deaths = -1  # the end of this one is none of the row
         log.error("%s died: %s", self.engine.name, why)
         self.failure = Failure(why, self._clock())

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from models.base import Engine
 from models.errors import EngineDied, NotReady
@@ -21,25 +22,33 @@ _PATIENCE = 1.0
 """Seconds for a probe to be called off."""
 
 
+@dataclass(slots=True)
+class Watch:
+    killed: bool = False
+    """It hung, and was ended for that."""
+
+
 @asynccontextmanager
-async def watched(engine: Engine, probe: Probe | None) -> AsyncIterator[None]:
+async def watched(engine: Engine, probe: Probe | None) -> AsyncIterator[Watch]:
     """Meanwhile, `engine` is killed if it hangs."""
+    watch = Watch()
     if probe is None or not probe.interval:
-        yield
+        yield watch
         return
-    watching = asyncio.create_task(_watch(engine, probe), name=f"watch over {engine.name}")
+    watching = asyncio.create_task(_watch(engine, probe, watch), name=f"watch over {engine.name}")
     try:
-        yield
+        yield watch
     finally:
         watching.cancel()
         await asyncio.wait({watching})
 
 
-async def _watch(engine: Engine, probe: Probe) -> None:
+async def _watch(engine: Engine, probe: Probe, watch: Watch) -> None:
     try:
         while True:
             await _silence(engine, probe.interval)
             if not await _answers(engine, probe.timeout):
+                watch.killed = True
                 await engine.kill(f"{engine.name} hung: no sign of life for {probe.timeout:g} s")
     except Exception:
         log.exception("%s: nobody watches over it any more", engine.name)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
+from models import host
 from models.base import Load
 from models.errors import EngineFailed, FiresideError, NotReady, SettingsError, WeightsError
 from models.host import EngineHost, Restarts, Status
+from models.probe import Watch
 from settings import Probe
 
 pytestmark = pytest.mark.anyio
@@ -174,7 +177,35 @@ async def test_what_has_worked_for_a_while_begins_anew() -> None:
     await stage.host.stop()
 
 
-async def test_a_crash_loop_of_what_loads_slowly_ends_failed_too() -> None:
+def hanging(*found: bool) -> Callable[..., AbstractAsyncContextManager[Watch]]:
+    """In the place of the watch: whether it ends each of the lives."""
+    lives = iter(found)
+
+    @asynccontextmanager
+    async def watched(*_: object) -> AsyncIterator[Watch]:
+        yield Watch(killed=next(lives))
+
+    return watched
+
+
+async def test_the_time_to_find_a_hang_is_taken_off_what_hung_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "watched", hanging(False, False, True, True, False))
+    stage = Stage(Probed(), restarts=Restarts(limit=1, lasting=100), probe=Probe(interval=10, timeout=60))
+    stage.host.start()
+    await stage.host.wait_ready()
+    for _ in range(2):
+        stage.now += 150
+        await stage.die("killed")
+    assert stage.host.ready()
+    for _ in range(2):
+        stage.now += 150
+        await stage.die("hung")
+    assert stage.host.status.state == "failed"
+    await stage.host.stop()
+
+
+async def test_a_crash_loop_of_what_loads_slowly_ends_failed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "watched", hanging(*[True] * 5))
     stage = Stage(engine := Probed(), restarts=Restarts(limit=3, lasting=100), probe=Probe(interval=10, timeout=60))
     engine.load_takes = lambda: setattr(stage, "now", stage.now + 1000)
     stage.host.start()

@@ -93,8 +93,10 @@ async def test_progress_of_others_is_a_sign_of_life_while_the_probe_waits() -> N
 
 
 async def test_one_that_gives_no_sign_is_killed_and_told_why() -> None:
-    async with watched(fake := Fake(hangs=True), SOON):  # type: ignore[arg-type]
+    async with watched(fake := Fake(hangs=True), SOON) as watch:  # type: ignore[arg-type]
+        assert not watch.killed
         assert await asyncio.wait_for(fake.killed, 60) == "fake hung: no sign of life for 0.2 s"
+        assert watch.killed
 
 
 async def test_one_that_fails_lives(caplog: pytest.LogCaptureFixture) -> None:
