@@ -54,6 +54,8 @@ class Text(Part):
     """Requests that may wait before it; more are refused with 503."""
     queue_timeout: float = Field(60, gt=0)
     """Seconds that one may wait there; then it is refused with 503."""
+    start_timeout: float = Field(1800, gt=0)
+    """Seconds vLLM has to load and warm up: a large model takes long from a cold disk. No other engine loads meanwhile."""
     shutdown_timeout: float = Field(30, ge=0)
     """Seconds that running generations get to finish after SIGTERM, at most server.drain_timeout; 0 ends them at once."""
     probe: Probe = Probe()

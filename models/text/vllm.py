@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from models import heap
 from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
 from models.errors import STOPPED, EngineDied, EngineFailed, NotReady, WeightsError
+from models.limit import loaded_within
 from models.quiet import QUIET
 from models.text.vllm_files import Files
 from models.text.vllm_log import ErrorLog
@@ -98,9 +99,8 @@ class VllmEngine:
         self._killed = ""
         await _let_go()  # of one that has died: whoever was in it has heard of its end by now
         try:
-            args = await self._load(path)
-            await self._open(args)
-            await self._warm_up()
+            async with loaded_within(self._settings.start_timeout, "text"):
+                await self._open(await self._load(path))
         except BaseException:
             await self.stop()
             raise
@@ -254,10 +254,23 @@ class VllmEngine:
             await asyncio.wait({loading}, timeout=POLL)
 
     async def _open(self, args: argparse.Namespace) -> None:
-        from models.text import vllm_death, vllm_load, vllm_openai, vllm_request
+        from models.text import vllm_death
 
         alarm = vllm_death.Alarm(self._llm)
-        with vllm_request.translated():  # EngineCore can die here, too
+        try:
+            await alarm.unless_rung(self._connect(args, alarm))
+        except vllm_death.Rung:
+            assert self._errors is not None  # since the load
+            why = await asyncio.to_thread(vllm_death.how_it_ended, self._llm, self._errors)
+            raise EngineFailed(f"{self.name} has died while it was loaded: {why}") from None
+        finally:
+            if self._loaded is None:
+                alarm.close()
+
+    async def _connect(self, args: argparse.Namespace, alarm: Alarm) -> None:
+        from models.text import vllm_death, vllm_load, vllm_openai, vllm_request
+
+        with vllm_request.translated(), vllm_death.ended_is_died():
             await vllm_load.leave_group(self._llm)
             requests = vllm_request.Requests(self._llm, args)
             await asyncio.to_thread(requests.compile_template)
@@ -265,13 +278,8 @@ class VllmEngine:
             # vLLM's app collects the whole heap before it freezes it: with it frozen already there is little to collect, and no pause.
             gc.freeze()
             app = await vllm_openai.OpenAIApp.over(self._llm, args, alarm.ring)
-        self._loaded = _Loaded(self._llm, requests, app, alarm)
-
-    async def _warm_up(self) -> None:
-        from models.text import vllm_death, vllm_request
-
-        with vllm_request.translated(), vllm_death.ended_is_died():
-            await self._require().requests.warm_up()
+            self._loaded = _Loaded(self._llm, requests, app, alarm)
+            await requests.warm_up()
 
 
 async def _let_go() -> None:

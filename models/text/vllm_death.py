@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 from vllm.exceptions import GracefulHTTPError
 from vllm.v1.engine.async_llm import AsyncLLM
@@ -20,11 +20,17 @@ from models.errors import EngineDied
 from models.parent import kill_tree
 from models.text.vllm_log import ErrorLog
 
+T = TypeVar("T")
+
 REAPED = 1.0
 """Seconds within which a process that ends has an exit code. One that holds much memory takes a while."""
 
 RECENT = 60.0
 """Seconds before a death is noticed in which its cause was logged."""
+
+
+class Rung(Exception):
+    """The alarm has."""
 
 
 class Alarm:
@@ -46,6 +52,20 @@ class Alarm:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._rung.wait(), seconds)
         return self._rung.is_set()
+
+    async def unless_rung(self, work: Coroutine[Any, Any, T]) -> T:
+        """What comes of `work`. Raises Rung, with `work` called off, once it rings: vLLM never answers who has asked EngineCore something
+        when it dies."""
+        working, ringing = asyncio.create_task(work), asyncio.create_task(self._rung.wait())
+        try:
+            await asyncio.wait({working, ringing}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise Rung
+            return working.result()
+        finally:
+            for task in (working, ringing):
+                task.cancel()
+            await asyncio.wait({working, ringing})
 
     def close(self) -> None:
         while self._sentinels:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -54,12 +55,16 @@ def weights() -> Path:
     return Path(os.environ["FIRESIDE_HOME"]) / "models" / "smollm2-135m-instruct"
 
 
-def engine(folder: Path, **args: object) -> VllmEngine:
-    return VllmEngine("m", lambda: folder, PROFILE.model_copy(update={"args": {**PROFILE.args, **args}}))
+def engine(folder: Path, seconds: float = PROFILE.start_timeout, **args: object) -> VllmEngine:
+    return VllmEngine("m", lambda: folder, PROFILE.model_copy(update={"args": {**PROFILE.args, **args}, "start_timeout": seconds}))
 
 
 def children() -> list[str]:
     return [child.name for child in multiprocessing.active_children() if child.name.startswith("EngineCore")]
+
+
+def _cores() -> list[psutil.Process]:
+    return [psutil.Process(child.pid) for child in multiprocessing.active_children() if child.name.startswith("EngineCore")]
 
 
 async def test_broken_weights_are_named_as_such(tmp_path: Path) -> None:
@@ -92,6 +97,37 @@ async def test_a_load_can_be_called_off(processes: int) -> None:
     assert not children()
     _, alive = psutil.wait_procs(started, timeout=60)
     assert not alive
+
+
+async def test_a_load_that_hangs_ends_and_leaves_nothing() -> None:
+    text = engine(weights(), seconds=20)
+    loading = asyncio.create_task(text.start())
+    while not (cores := _cores()) and not loading.done():
+        await asyncio.wait({loading}, timeout=0.05)
+    for core in cores:
+        core.suspend()
+    with pytest.raises(EngineFailed, match=r"not ready within 20 s: raise text\.start_timeout"):
+        await loading
+    assert not children()
+
+
+async def test_an_engine_that_dies_while_it_is_asked_something_at_the_load_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.text import vllm_load
+
+    asked = vllm_load.leave_group
+
+    async def dies(llm: Any) -> None:
+        (core,) = _cores()
+        core.suspend()  # it has no time to answer
+        asking = asyncio.create_task(asked(llm))
+        await asyncio.sleep(0)
+        core.kill()
+        await asking
+
+    monkeypatch.setattr(vllm_load, "leave_group", dies)
+    with pytest.raises(EngineFailed, match="m has died while it was loaded: EngineCore was killed by SIGKILL"):
+        await engine(weights()).start()
+    assert not children()
 
 
 @pytest.fixture
