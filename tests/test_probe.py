@@ -7,20 +7,22 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from models.base import ListeningJob, Load, SpeechJob, TextRequest
-from models.errors import EngineDied, EngineFailed
+from models.base import ListeningJob, Load, SpeechJob, TextChunk, TextRequest
+from models.errors import EngineDied, EngineFailed, Overloaded
 from models.host import EngineHost, Restarts
 from models.listening.engine import WorkerListeningEngine
 from models.probe import watched
 from models.speech.engine import WorkerSpeechEngine
 from models.text.mock import MockTextEngine
-from settings import Fault, MockText, Probe
+from models.text.vllm import VllmEngine
+from settings import Fault, MockText, Probe, Text
 from tests.servers import serve
 from tests.test_faults import speech_worker
 from tests.test_listening_mock import tone
@@ -97,6 +99,20 @@ async def test_one_that_gives_no_sign_is_killed_and_told_why() -> None:
         assert not watch.killed
         assert await asyncio.wait_for(fake.killed, 60) == "fake hung: no sign of life for 0.2 s"
         assert watch.killed
+
+
+async def test_a_refusal_by_vllms_front_is_no_sign_of_its_engine() -> None:
+    class Full(VllmEngine):
+        async def _generate(self, request: TextRequest, priority: int = 0) -> AsyncGenerator[TextChunk, None]:
+            raise Overloaded("the engine's queue is full")
+            yield
+
+        async def kill(self, why: str) -> None:
+            killed.set()
+
+    killed = asyncio.Event()
+    async with watched(Full("m", Path, Text()), SOON):
+        await asyncio.wait_for(killed.wait(), 60)
 
 
 async def test_one_that_fails_lives(caplog: pytest.LogCaptureFixture) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from models import heap
 from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
-from models.errors import STOPPED, EngineDied, EngineFailed, NotReady, WeightsError
+from models.errors import STOPPED, EngineDied, EngineFailed, NotReady, Overloaded, WeightsError
 from models.limit import loaded_within
 from models.quiet import QUIET
 from models.text.vllm_files import Files
@@ -155,8 +155,13 @@ class VllmEngine:
 
     async def probe(self) -> None:
         asked = TextRequest(PROBE, prompt="Hello", sampling=Sampling(max_tokens=1, temperature=0.0))
-        async for _ in self._generate(asked, priority=LAST):
-            pass
+        while True:
+            try:
+                async for _ in self._generate(asked, priority=LAST):
+                    pass
+                return
+            except Overloaded:  # by vLLM's front, in this process: no sign of EngineCore's
+                await asyncio.sleep(POLL)
 
     def load(self) -> Load:
         """From vLLM's own books: waiting until its first token, running after it."""
