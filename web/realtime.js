@@ -4,7 +4,6 @@ import {bytes, floats, fromBase64, toBase64} from "./pcm.js";
 import {ask, socket} from "./server.js";
 
 const TURNS = {type: "server_vad", create_response: true, interrupt_response: true};
-const RELEASE = "release";
 const LOST = "The connection to the server was lost, or the server has no conversation to offer.";
 const CLOSED = {1013: "The server has no room for a conversation now, or is still loading.", 1012: "The server is being restarted."};
 
@@ -18,7 +17,10 @@ export class Realtime extends EventTarget {
   #dropped = new Set(); // items that were interrupted: what still comes of them is not played
   #answering = false;
   #asked = 0;
-  #released = false; // what was said is on its way to become a turn, which is then to be answered
+  #holding = false;
+  #releases = []; // what was said, and is on its way to become a turn: the ids of the events that ask for it
+  #count = 0;
+  #owed = false; // a turn is to be answered
 
   constructor(player, {voice = "", instructions = "", model = ""} = {}) {
     super();
@@ -78,16 +80,17 @@ export class Realtime extends EventTarget {
 
   hold() {
     this.interrupt();
-    this.#released = false;
+    this.#holding = true;
     this.#send({type: "input_audio_buffer.clear"});
     this.#become("hearing");
   }
 
   release() {
     this.#asked = performance.now();
-    this.#released = true;
+    this.#holding = false;
+    this.#releases.push(`release-${++this.#count}`);
     this.#become("thinking");
-    this.#send({type: "input_audio_buffer.commit", event_id: RELEASE});
+    this.#send({type: "input_audio_buffer.commit", event_id: this.#releases.at(-1)});
   }
 
   /** Ends the answer that is being made or played. */
@@ -150,8 +153,16 @@ export class Realtime extends EventTarget {
   }
 
   #committed() {
-    if (this.#released) this.#send({type: "response.create"});
-    this.#released = false;
+    if (!this.#releases.shift()) return; // hands-free, the server answers by itself
+    this.#owed = true;
+    this.#answer();
+  }
+
+  /** Once nothing more is on its way that belongs to the question. */
+  #answer() {
+    if (!this.#owed || this.#holding || this.#releases.length) return;
+    this.#owed = false;
+    this.#send({type: "response.create"});
   }
 
   /** A turn without words is not answered, unless an answer was asked for. */
@@ -193,9 +204,11 @@ export class Realtime extends EventTarget {
 
   #fault({code, message, event_id}) {
     if (code === "response_cancel_not_active") return; // it has just ended by itself
-    if (event_id === RELEASE) this.#released = false; // a tap, too short to say anything
     this.#tell("problem", message);
     if (this.state === "thinking") this.#rest();
+    if (!this.#releases.includes(event_id)) return;
+    this.#releases = this.#releases.filter((id) => id !== event_id); // a tap, too short to say anything
+    this.#answer();
   }
 
   /** Silence, and the server is told how much of the answer was heard. */

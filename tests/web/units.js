@@ -235,3 +235,30 @@ export function a_tap_is_not_answered() {
   says("input_audio_buffer.committed"); // hands-free by now: the server answers that by itself
   equal(kinds(heard), ["input_audio_buffer.clear", "input_audio_buffer.commit"]);
 }
+
+
+const EMPTY = {code: "input_audio_buffer_commit_empty", message: "too short"};
+
+export function a_tap_takes_no_answer_from_what_was_said_before_it() {
+  const {talk, heard, says} = conversation(false);
+  talk.hold();
+  talk.release();
+  talk.hold();
+  says("input_audio_buffer.committed");
+  talk.release();
+  equal(kinds(heard).includes("response.create"), false);
+  says("error", {error: {...EMPTY, event_id: heard.at(-1).event_id}});
+  equal(kinds(heard).at(-1), "response.create");
+}
+
+export function a_tap_takes_no_answer_from_what_is_said_after_it() {
+  const {talk, heard, says} = conversation(false);
+  for (let turn = 0; turn < 2; turn++) {
+    talk.hold();
+    talk.release();
+  }
+  const [tap] = heard.filter(({type}) => type === "input_audio_buffer.commit");
+  says("error", {error: {...EMPTY, event_id: tap.event_id}});
+  says("input_audio_buffer.committed");
+  equal(kinds(heard).filter((type) => type === "response.create").length, 1);
+}
