@@ -104,7 +104,7 @@ class TextGateway:
 
     def _ready(self) -> bool:
         text = self.runtime.text
-        return text is not None and text.ready() and text.engine.alive
+        return text is not None and text.status.state == "ready" and text.engine.alive
 
     async def _turn(self, held: AsyncExitStack, wanted: int, receive: Receive) -> Receive:
         """Wait for it, unless the client leaves. Returns what gives its body on."""

@@ -57,7 +57,8 @@ def streaming(error: Exception | None, events: tuple[str, ...] = EVENTS) -> ASGI
 
 async def asked(app: ASGIApp, path: str = RESPONSES, ready: bool = True, limits: Limits | None = None) -> tuple[Entry, str]:
     """How it ended, and what came."""
-    text = SimpleNamespace(name="m", app=app, ready=lambda: ready, engine=SimpleNamespace(alive=ready))
+    status = SimpleNamespace(state="ready" if ready else "failed")
+    text = SimpleNamespace(name="m", app=app, status=status, engine=SimpleNamespace(alive=ready))
     runtime: Any = SimpleNamespace(
         settings=SimpleNamespace(limits=limits or Limits()),
         text_queue=Queue(4, 4, 5, "m"),
