@@ -94,12 +94,12 @@ class VllmEngine:
     async def start(self) -> None:
         if self._llm is not None:
             raise RuntimeError(f"{self.name} is already started")
-        path = await asyncio.to_thread(self._path)
-        _refuse_missing(path)
         self._killed = ""
         await _let_go()  # of one that has died: whoever was in it has heard of its end by now
         try:
             async with loaded_within(self._settings.start_timeout, "text"):
+                path = await asyncio.to_thread(self._path)
+                _refuse_missing(path)
                 await self._open(await self._load(path))
         except BaseException:
             await self.stop()
@@ -237,8 +237,15 @@ class VllmEngine:
         # What would name a folder of this machine to others is left alone.
         with nullcontext() if ELSEWHERE & self._settings.args.keys() else files.in_use():
             if not abandoned.is_set():
-                self._llm = vllm_load.load(args, errors)
+                self._llm = self._unless(abandoned, vllm_load.load(args, errors))
         return args
+
+    def _unless(self, abandoned: Event, llm: Any) -> Any:
+        """Of a load that was called off and went on, where there was no process to end, nobody takes what came of it."""
+        if abandoned.is_set():
+            llm.shutdown(timeout=GRACE)
+            raise EngineFailed(f"the load of {self.name} was called off")
+        return llm
 
     def _own(self, path: Path) -> dict[str, Any]:
         return {
@@ -249,10 +256,12 @@ class VllmEngine:
 
     async def _abandon(self, loading: asyncio.Task[argparse.Namespace], abandoned: Event) -> None:
         """A thread cannot be cancelled: end the processes it waits for, until it gives up. While it imports vLLM, for ten seconds or more,
-        there are none, and it gives up by itself after that."""
+        there are none, and it gives up by itself after that. One that hangs in this process, in a driver or a file, is left to itself."""
         abandoned.set()
         loading.add_done_callback(_failed_as_asked)
-        while not loading.done() and self._files is not None:
+        for _ in range(int(GRACE / POLL)):
+            if loading.done() or self._files is None:
+                return
             from models.text import vllm_load
 
             await asyncio.to_thread(vllm_load.kill_children)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
 from jinja2 import TemplateError
 from vllm import SamplingParams
-from vllm.exceptions import GracefulHTTPError, VLLMClientError, VLLMValidationError
+from vllm.exceptions import GracefulHTTPError, QueueOverflowError, VLLMClientError, VLLMValidationError
 from vllm.renderers import ChatParams, merge_kwargs
 from vllm.renderers.chat_utils import load_chat_template
 from vllm.renderers.inputs.preprocess import extract_prompt_len, parse_model_prompt
@@ -54,9 +54,10 @@ class Requests:
         """
         prompt = await self._render(TextRequest("warm-up", prompt="Hello"))
         for answers in (1, 2):
-            asked = SamplingParams(n=answers, max_tokens=4, ignore_eos=True, logprobs=0)
-            async for _ in self._llm.generate(prompt, asked, f"warm-up-{answers}"):
-                pass
+            with suppress(VLLMValidationError, QueueOverflowError):  # this many may be more than vLLM was told to take
+                asked = SamplingParams(n=answers, max_tokens=4, ignore_eos=True, logprobs=0)
+                async for _ in self._llm.generate(prompt, asked, f"warm-up-{answers}"):
+                    pass
 
     @property
     def limit(self) -> int:

@@ -14,6 +14,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -111,6 +113,30 @@ async def test_a_load_that_hangs_ends_and_leaves_nothing() -> None:
     assert not children()
 
 
+async def test_a_load_that_hangs_in_this_process_is_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no process to end, and a thread cannot be ended: a driver of a GPU may never come back."""
+    from models.text import vllm, vllm_load
+
+    hangs, goes_on, ended = Event(), Event(), Event()
+
+    def load(*_: Any) -> Any:
+        hangs.set()
+        goes_on.wait(60)
+        return SimpleNamespace(shutdown=lambda timeout: ended.set())
+
+    monkeypatch.setattr(vllm_load, "load", load)
+    monkeypatch.setattr(vllm, "GRACE", 0.5)
+    text = engine(weights())
+    loading = asyncio.create_task(text.start())
+    assert await asyncio.to_thread(hangs.wait, 60)
+    loading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+    goes_on.set()
+    assert await asyncio.to_thread(ended.wait, 60)
+    assert text._llm is None
+
+
 async def test_an_engine_that_dies_while_it_is_asked_something_at_the_load_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from models.text import vllm_load
 
@@ -140,7 +166,7 @@ def short_tmp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 async def test_a_killed_engine_is_told_as_such_and_leaves_nothing(short_tmp: Path) -> None:
-    text = engine(weights())
+    text = engine(weights(), max_num_queued_reqs=1)  # its warm-up asks for no more either
     await text.start()
     try:
         assert any(name.count("-") == 4 for name in _files(short_tmp))
