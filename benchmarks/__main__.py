@@ -3,6 +3,7 @@
 splitting     the splitter's work for each token                   no weights, no torch
 front         streaming through Fireside, vLLM's code, and less    the cpu profile's weights, if vLLM's is to be there
 text          beside vLLM's own server                             the cpu profile's weights
+firsts        what the first request of each kind holds up         the same
 speech        beside Coqui's own server                            the cpu profile's weights, Flask, espeak-ng
 conversation  spoken questions, and interruptions                  the cpu profile's weights
 cancels       11,000 speech requests, most of them cancelled       the cpu profile's weights
@@ -22,7 +23,7 @@ import sys
 
 from benchmarks.machine import ROOT
 
-USUAL = ("splitting", "front", "text", "speech", "conversation", "cancels", "faults", "soak", "overload", "drain")
+USUAL = ("splitting", "front", "text", "firsts", "speech", "conversation", "cancels", "faults", "soak", "overload", "drain")
 ALL = (*USUAL, "fuzz", "gpu")
 
 
