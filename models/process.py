@@ -18,6 +18,7 @@ from typing import Any
 
 from models import errors, wire
 from models.errors import EngineDied, EngineFailed
+from models.limit import loaded_within
 from models.quiet import QUIET
 
 log = logging.getLogger(__name__)
@@ -106,13 +107,8 @@ class WorkerProcess:
         worker = await cls._spawn(kind, env or {})
         try:
             worker.send({"kind": "load", "class": loads, "config": config, "step_timeout": step_timeout})
-            async with asyncio.timeout(start_timeout):
+            async with loaded_within(start_timeout, kind.name):
                 await asyncio.shield(worker._loaded)
-        except TimeoutError as error:
-            await worker.stop()
-            raise EngineFailed(
-                f"the {kind.name} worker was not ready within {start_timeout:g} s: raise {kind.name}.start_timeout, or see its log"
-            ) from error
         except BaseException:
             await worker.stop()
             raise

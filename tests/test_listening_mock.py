@@ -179,7 +179,7 @@ async def test_a_listener_that_fails_on_one_job_hears_the_next() -> None:
 
 async def test_one_that_takes_too_long_to_load_is_given_up() -> None:
     engine = WorkerListeningEngine("listening", "models.listening.mock:MockListener", {"load_seconds": 60}, start_timeout=0.1)
-    with pytest.raises(EngineFailed, match=r"the listening worker .* raise listening\.start_timeout"):
+    with pytest.raises(EngineFailed, match=r"the listening engine .* raise listening\.start_timeout"):
         await engine.start()
     assert engine.pid is None
 
