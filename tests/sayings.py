@@ -7,7 +7,6 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import numpy as np
 from typer.testing import CliRunner, Result
 
 from cli import app
+from tests.waiting import looks
 
 ROOT = Path(__file__).parent.parent
 SAY = [sys.executable, "-W", "error", "-m", "cli", "say"]
@@ -60,11 +60,11 @@ def refused(result: Result, *words: str) -> None:
 
 def until(true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
     """Wait for what a run does; fails when it ends instead."""
-    deadline = time.monotonic() + 60
-    while not true():
+    for _ in looks(every=0.01):
+        if true():
+            return
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.01)
+    raise AssertionError("it never came about")
 
 
 def samples(data: bytes) -> np.ndarray:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from random import SystemRandom
 from typing import Any
 
 import httpx
+
+from tests.waiting import looks
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,11 +40,11 @@ class Server:
 
     def wait(self, path: str, status: int, seconds: float) -> None:
         """Until `path` answers with `status`; fails with the log's end when the process dies or the time is over."""
-        deadline = time.monotonic() + seconds
-        while self.status(path) != status:
+        for _ in looks(seconds, 0.05):
+            if self.status(path) == status:
+                return
             assert self.process.poll() is None, f"the server died:\n{self.tail()}"
-            assert time.monotonic() < deadline, f"{path} was never {status}:\n{self.tail()}"
-            time.sleep(0.05)
+        raise AssertionError(f"{path} was never {status}:\n{self.tail()}")
 
     def metric(self, name: str) -> float:
         """The sum of a metric's samples; `name` may carry labels: fireside_running{engine="text"}."""
@@ -52,21 +53,21 @@ class Server:
 
     def until(self, name: str, value: float, seconds: float = 60) -> None:
         """Until a metric has this value."""
-        deadline = time.monotonic() + seconds
-        while (found := self.metric(name)) != value:
-            assert time.monotonic() < deadline, f"{name} is {found} and was never {value}:\n{self.tail()}"
-            time.sleep(0.02)
+        found = []
+        for _ in looks(seconds):
+            found.append(self.metric(name))
+            if found[-1] == value:
+                return
+        raise AssertionError(f"{name} was never {value}, but in {len(found)} looks {sorted(set(found))}:\n{self.tail()}")
 
     def lines(self, request_id: str, last: str = "request") -> list[dict[str, Any]]:
         """What was logged of a request, once its `last` line is there. Not every library writes JSON."""
-        deadline = time.monotonic() + 60
-        while True:
+        for _ in looks():
             logged = [json.loads(line) for line in self.log.read_text(errors="replace").splitlines() if line.startswith('{"time"')]
             found = [line for line in logged if line.get("request_id") == request_id and line["logger"] == "fireside.access"]
             if any(line["message"] == last for line in found):
                 return found
-            assert time.monotonic() < deadline, f"{request_id} has no line {last}:\n{self.tail()}"
-            time.sleep(0.02)
+        raise AssertionError(f"{request_id} has no line {last}:\n{self.tail()}")
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-6000:]
@@ -101,7 +102,10 @@ def serve(
         command = [sys.executable, "-m", *by, "--host", "127.0.0.1", "--port", str(port)]
         env = {**os.environ, "FIRESIDE_PROFILE": profile, "BENTOML_HOME": folder, "BENTOML_DO_NOT_TRACK": "True", **environment}
         with log.open("wb") as sink:
-            process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True)
+            # No session of its own: Linux shares the cores out by session first, and tests were seen to get next to nothing beside vLLM's.
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, process_group=0
+            )
         server = Server(f"http://127.0.0.1:{port}", process, log)
         try:
             if wait:

@@ -6,7 +6,6 @@ import json
 import shlex
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -247,9 +246,7 @@ def test_a_voice_is_chosen_on_the_way(talker: Server, tmp_path: Path) -> None:
 def test_the_sound_stops_with_the_answer(slow: Server, tmp_path: Path) -> None:
     with terminal("--speak", "--server", slow.url, **player(tmp_path, "aplay", RECORDS)) as seen:
         seen.send("Hello")
-        deadline = time.monotonic() + 60
         while not size(tmp_path / "heard"):
-            assert time.monotonic() < deadline
             seen.until("word")
         seen.process.send_signal(signal.SIGINT)
         seen.until("stopped")

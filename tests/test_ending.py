@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +25,7 @@ from api.ending import on_end
 from commands import launch
 from tests.servers import FIRESIDE, Server, serve
 from tests.test_chat_heard import heard, recording
+from tests.waiting import looks
 
 SECOND = {"FIRESIDE_SERVER__DRAIN_TIMEOUT": "1"}
 SLOW = {"FIRESIDE_TEXT__MOCK__TOKENS_PER_SECOND": "5", "FIRESIDE_SPEECH__MOCK__REALTIME_FACTOR": "1"}
@@ -251,10 +251,7 @@ def runs(module: str) -> Callable[[Server], bool]:
 
 
 def wait_for(moment: Callable[[Server], bool], server: Server) -> None:
-    deadline = time.monotonic() + 60
-    while not moment(server):
-        assert time.monotonic() < deadline, server.tail()
-        time.sleep(0.01)
+    assert any(moment(server) for _ in looks(every=0.01)), server.tail()
 
 
 def family(server: Server) -> list[psutil.Process]:

@@ -21,6 +21,7 @@ from websockets.sync.client import connect
 from cli import app
 from settings import keys_file
 from tests.servers import Server, serve
+from tests.waiting import looks
 
 
 def command(home: Path, *arguments: str) -> str:
@@ -146,10 +147,7 @@ def test_a_key_that_is_removed_ends_its_sockets(server: Server, home: Path) -> N
 
 def until(true: Any) -> None:
     """A change is to hold within a second; a slow machine has a minute."""
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert any(true() for _ in looks(every=0.05))
 
 
 def test_nothing_of_a_key_is_in_the_log(server: Server, key: str) -> None:

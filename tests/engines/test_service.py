@@ -181,11 +181,14 @@ def test_a_killed_engine_core_is_told_and_comes_back_while_speech_goes_on(real_s
         httpx.stream("POST", responses, json={"model": "gpt-4o-mini", "input": ENDLESS, "stream": True}, timeout=60) as third,
     ):
         streams = [stream.iter_lines() for stream in (answer, other, third)]
-        for lines in streams:
-            next(lines)
+        for lines, token in zip(streams, ('"text"', "content_block_delta", "output_text.delta"), strict=True):
+            next(line for line in lines if token in line)
+        core = child(real_server, "EngineCore")
+        core.suspend()  # none of them is over before all are there, however long that takes
         held = pool.submit(httpx.post, url, json=body, timeout=120)
-        real_server.until('fireside_running{engine="text"}', 4)
-        child(real_server, "EngineCore").kill()
+        real_server.until('fireside_running{engine="text"}', 3)
+        real_server.until('fireside_waiting{engine="text"}', 1)
+        core.kill()
         refused = [httpx.post(url, json=body, timeout=60) for _ in range(20)]
         for told in map(list, streams):
             (error,) = (json.loads(line[6:])["error"] for line in told if line.startswith(('data: {"error"', 'data: {"type": "error"')))
