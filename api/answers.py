@@ -1,4 +1,6 @@
-"""How much one request asks for: an engine takes each answer, and each input, as a request of its own, and all of them at once."""
+"""How much one request asks for: an engine takes each answer, and each input, as a request of its own, and all of them at once; and what
+it reads of a text that is too long, it reads to the end.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,10 @@ _INT = TypeAdapter(int)
 _TOLD = 10**18
 MOST_INPUTS = 2048
 """OpenAI's own limit for embeddings."""
+MOST_TEXT = 4 << 20
+"""Characters, or token ids, in one request that the model's context does not bound. An engine reads about a million a second, and who
+comes after it waits."""
+_MEDIA = {"url", "image_url", "data", "file_data"}
 
 
 def check(body: bytes, most: int) -> None:
@@ -38,6 +44,40 @@ def check_inputs(body: bytes) -> None:
     for name, value in _read(body).items():
         if (came := _prompts(value)) > MOST_INPUTS:
             raise InvalidInput(f"{name} has {came} items: at most {MOST_INPUTS} are taken. Send several requests.", param=name)
+
+
+def check_text(body: bytes) -> None:
+    """Raises InvalidInput for more than MOST_TEXT to be counted."""
+    if len(body) > MOST_TEXT:
+        _check_size(_read(body), "counted")
+
+
+def check_cut(body: bytes) -> None:
+    """Raises InvalidInput for more than MOST_TEXT to be cut to the model's context: more than fits is refused by the engine, unread."""
+    if len(body) <= MOST_TEXT:
+        return
+    asked = _read(body)
+    if asked.get("truncate_prompt_tokens") is not None or asked.get("truncation") not in (None, "disabled"):
+        _check_size(asked, "cut to what fits")
+
+
+def _check_size(asked: dict[str, Any], what: str) -> None:
+    if (size := _size(asked)) > MOST_TEXT:
+        raise InvalidInput(f"{size} characters (or tokens) came to be {what}: at most {MOST_TEXT} are taken. Send less.")
+
+
+def _size(asked: Any) -> int:
+    """Of its texts, but for images and recordings."""
+    size, left = 0, [asked]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left.extend(item for name, item in value.items() if name not in _MEDIA or not isinstance(item, str))
+        elif isinstance(value, list):
+            left.extend(value)
+        else:
+            size += len(value) if isinstance(value, str) else 1
+    return size
 
 
 def _read(body: bytes) -> dict[str, Any]:

@@ -19,10 +19,13 @@ from settings.limits import Limits
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _PIECE = 1 << 20
 _QUOTE = ord('"')
-_BUT_MARKS = bytes(set(range(256)) - set(b'"[]{}'))
+_COMMA = ord(",")
+_BUT_MARKS = bytes(set(range(256)) - set(b'",[]{}'))
 _STEPS = np.zeros(256, np.int32)
 _STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
 MOST_BRACKETS = 1_000_000
+MOST_COMMAS = 2_000_000
+"""Between values: whoever parses them holds up all else in this process, a second for some ten millions."""
 LEAST_RATE = 16 << 10
 """Bytes a second that must come of a body on average, once limits.body_timeout has passed: a phone far from its mast sends more."""
 AT_ONCE = 8
@@ -118,21 +121,26 @@ def in_time(receive: Receive, limits: Limits) -> Receive:
 
 
 def check_depth(body: bytes, most: int) -> None:
-    """Raises InvalidInput for JSON that goes deeper than `most` levels: parsers recurse, and so does what walks over what they made.
+    """Raises InvalidInput for JSON that goes deeper than `most` levels, or has too many values: parsers recurse, and so does what walks
+    over what they made.
 
     No parser gets deeper than is counted here: where the brackets do not fit together it ends. 64 MB take less than a second.
     """
     brackets = body.count(b"[") + body.count(b"{")
-    if brackets <= most:
-        return
     if brackets > MOST_BRACKETS:
         raise InvalidInput(f"the body has {brackets} brackets: at most {MOST_BRACKETS} are taken.")
-    if _depth(body) > most:
+    if brackets <= most and body.count(b",") <= MOST_COMMAS:
+        return
+    depth, commas = _counted(body)
+    if depth > most:
         raise InvalidInput(f"the body goes deeper than {most} levels of objects and lists (limits.max_json_depth).")
+    if commas > MOST_COMMAS:
+        raise InvalidInput(f"the body has {commas} commas between its values: at most {MOST_COMMAS} are taken. Send less at once.")
 
 
-def _depth(body: bytes) -> int:
-    deepest = depth = 0
+def _counted(body: bytes) -> tuple[int, int]:
+    """How deep it goes, and the commas outside of texts."""
+    deepest = depth = commas = 0
     in_text = escaped = False
     for start in range(0, len(body), _PIECE):
         piece = body[start + escaped : start + _PIECE]
@@ -143,7 +151,8 @@ def _depth(body: bytes) -> int:
         in_texts = (np.cumsum(marks == _QUOTE, dtype=np.uint8) & 1).astype(bool) ^ in_text
         depths = depth + np.cumsum(np.where(in_texts, 0, _STEPS[marks]))
         in_text, depth, deepest = bool(in_texts[-1]), int(depths[-1]), max(deepest, int(depths.max()))
-    return deepest
+        commas += int(np.count_nonzero((marks == _COMMA) & ~in_texts))
+    return deepest, commas
 
 
 def _length(scope: Scope) -> int | None:

@@ -46,6 +46,7 @@ class ChatGateway(TextGateway):
         body = messages[0].get("body", b"") if len(messages) == 1 else b"".join(message.get("body", b"") for message in messages)
         try:
             answers.check(body, self.runtime.settings.limits.max_answers)
+            answers.check_cut(body)
         except InvalidInput as error:
             await self.refuse(error, scope, receive, send)
             return

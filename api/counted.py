@@ -1,4 +1,4 @@
-"""The text engine's own routes of which one request makes many of the engine's: with a limit for how many."""
+"""The text engine's own routes of which one request makes many of the engine's, or a long one: with a limit for how many, and how long."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from models.base import Receive, Scope, Send
 from models.errors import InvalidInput
 
 COMPLETIONS = "/v1/completions"
+RESPONSES = "/v1/responses"
+COUNTING = ("/tokenize", "/detokenize", "/v1/messages/count_tokens")
 POOLING = ("/v1/embeddings", "/v1/score", "/v1/rerank", "/v2/rerank", "/rerank", "/score", "/pooling", "/classify")
 
 
@@ -33,5 +35,15 @@ class CountedGateway(TextGateway):
 def gateways(runtime: Runtime) -> dict[str, CountedGateway]:
     """By route."""
     most = runtime.settings.limits.max_answers
-    completions = CountedGateway(runtime, COMPLETIONS, lambda body: answers.check(body, most))
-    return {COMPLETIONS: completions} | {route: CountedGateway(runtime, route, answers.check_inputs) for route in POOLING}
+
+    def completions(body: bytes) -> None:
+        answers.check(body, most)
+        answers.check_cut(body)
+
+    def pooling(body: bytes) -> None:
+        answers.check_inputs(body)
+        answers.check_cut(body)
+
+    checks = {COMPLETIONS: completions, RESPONSES: answers.check_cut, **dict.fromkeys(POOLING, pooling)}
+    checks |= dict.fromkeys(COUNTING, answers.check_text)
+    return {route: CountedGateway(runtime, route, check) for route, check in checks.items()}

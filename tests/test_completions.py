@@ -1,4 +1,4 @@
-"""How many answers one request may ask for."""
+"""How many answers one request may ask for, and how much of a text that its context does not bound."""
 
 from __future__ import annotations
 
@@ -64,6 +64,41 @@ def test_more_inputs_than_openai_s_limit_are_refused(server: Server, path: str, 
     assert "at most 2048" in answer.json()["error"]["message"]
     for fits in (["a"] * 2048, [1] * 5000, "a" * 5000):
         assert httpx.post(f"{server.url}/{path}", json={param: fits}).status_code == 404
+
+
+LONG = "word " * 900_000
+IMAGE = {"type": "input_image", "image_url": "data:image/png;base64," + "A" * (5 << 20)}
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("tokenize", {"prompt": LONG}),
+        ("tokenize", {"messages": [{"role": "user", "content": LONG}]}),
+        ("v1/messages/count_tokens", {"messages": [{"role": "user", "content": LONG}]}),
+        ("v1/completions", {"prompt": LONG, "truncate_prompt_tokens": -1}),
+        ("v1/chat/completions", {"messages": [{"role": "user", "content": LONG}], "truncate_prompt_tokens": 5}),
+        ("v1/responses", {"input": LONG, "truncation": "auto"}),
+        ("v1/embeddings", {"input": LONG, "truncate_prompt_tokens": 1}),
+    ],
+)
+def test_a_text_that_the_context_does_not_bound_is_not_read_for_ever(server: Server, path: str, asked: dict[str, Any]) -> None:
+    answer = httpx.post(f"{server.url}/{path}", json=asked, timeout=60)
+    assert answer.status_code == 400
+    assert "at most 4194304 are taken" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("v1/responses", {"input": [{"role": "user", "content": [IMAGE]}], "truncation": "auto"}),
+        ("v1/responses", {"input": LONG, "truncation": "disabled"}),
+        ("v1/completions", {"prompt": LONG, "max_tokens": 1}),
+        ("tokenize", {"messages": [{"role": "user", "content": [IMAGE]}]}),
+    ],
+)
+def test_an_image_is_no_text_and_the_context_bounds_all_others(server: Server, path: str, asked: dict[str, Any]) -> None:
+    assert "are taken" not in httpx.post(f"{server.url}/{path}", json=asked, timeout=60).text
 
 
 def test_answers_of_a_chat_count_too(server: Server) -> None:

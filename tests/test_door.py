@@ -344,6 +344,9 @@ async def test_a_deep_body_is_refused(ask: Ask) -> None:
         (b'{"a":' * 101 + b"1" + b"}" * 101, False),
         (b'[{"a":' * 51 + b"1" + b"}]" * 51, False),
         (b"[" * 1_000_001, False),
+        (b"[" + b"1," * 2_000_000 + b"1]", True),
+        (b"[" + b"1," * 2_000_001 + b"1]", False),
+        (b'["' + b"1," * 3_000_000 + b'"]', True),
     ],
 )
 def test_depth_is_counted_outside_of_texts(body: bytes, fits: bool) -> None:
@@ -355,17 +358,23 @@ def test_depth_is_counted_outside_of_texts(body: bytes, fits: bool) -> None:
 
 
 @given(
-    st.recursive(st.text('"\\\\[]{}a', max_size=6), lambda inner: st.lists(inner) | st.dictionaries(st.text('"]\\\\'), inner)),
+    st.recursive(st.text('"\\\\[]{},a', max_size=6), lambda inner: st.lists(inner) | st.dictionaries(st.text('"]\\\\'), inner)),
     st.integers(1, 9),
 )
 def test_the_depth_is_that_of_what_is_read(value: Any, piece: int) -> None:
+    """And so is the number of commas."""
+
     def depth(value: Any) -> int:
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         return max(map(depth, inner), default=0) + (not isinstance(value, str))
 
+    def commas(value: Any) -> int:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return max(0, len(inner) - 1) + sum(map(commas, inner))
+
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(body, "_PIECE", piece)
-        assert body._depth(json.dumps(value).encode()) == depth(value)
+        assert body._counted(json.dumps(value).encode()) == (depth(value), commas(value))
 
 
 def test_to_count_the_depth_takes_no_memory() -> None:
