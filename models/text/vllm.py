@@ -11,7 +11,7 @@ import asyncio
 import gc
 import math
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from models import heap
-from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextRequest
+from models.base import Load, Receive, Scope, Send, TextChunk, TextRequest
 from models.errors import STOPPED, EngineDied, EngineFailed, NotReady, Overloaded, WeightsError
 from models.limit import loaded_within
 from models.quiet import QUIET
@@ -154,10 +154,9 @@ class VllmEngine:
         return self._loaded.llm.outputs.count if self._loaded is not None else 0
 
     async def probe(self) -> None:
-        asked = TextRequest(PROBE, prompt="Hello", sampling=Sampling(max_tokens=1, temperature=0.0))
         while True:
             try:
-                async for _ in self._generate(asked, priority=LAST):
+                async for _ in self._generate(PROBE, lambda requests: requests.least(), LAST):
                     pass
                 return
             except Overloaded:  # by vLLM's front, in this process: no sign of EngineCore's
@@ -173,23 +172,25 @@ class VllmEngine:
         return Load(running=len(requests) - waiting, waiting=waiting)
 
     def generate(self, request: TextRequest) -> AsyncGenerator[TextChunk, None]:
-        return self._generate(request)
+        return self._generate(request.request_id, lambda requests: requests.prepare(request))
 
-    async def _generate(self, request: TextRequest, priority: int = 0) -> AsyncGenerator[TextChunk, None]:
+    async def _generate(
+        self, name: str, prepare: Callable[[Requests], Awaitable[tuple[Any, Any]]], priority: int = 0
+    ) -> AsyncGenerator[TextChunk, None]:
         from models.text import vllm_death, vllm_request
 
         loaded = self._require()
-        prompt, sampling = await loaded.requests.prepare(request)
+        prompt, sampling = await prepare(loaded.requests)
         tokens = 0
         with vllm_request.translated(), vllm_death.ended_is_died():
-            async with aclosing(loaded.llm.generate(prompt, sampling, request.request_id, priority=priority)) as outputs:
+            async with aclosing(loaded.llm.generate(prompt, sampling, name, priority=priority)) as outputs:
                 async for output in outputs:
                     answer = output.outputs[0]
                     tokens += len(answer.token_ids)
                     if answer.finish_reason == "error":
-                        raise EngineFailed(f"vLLM could not finish request {request.request_id}; send it again")
+                        raise EngineFailed(f"vLLM could not finish request {name}; send it again")
                     if answer.finish_reason == "abort":  # not by the client: then nobody would be here
-                        raise EngineDied(f"vLLM aborted request {request.request_id}, as it does when it shuts down; send it again")
+                        raise EngineDied(f"vLLM aborted request {name}, as it does when it shuts down; send it again")
                     # A token may be half a character: its text comes with a later one.
                     if answer.text or answer.finish_reason:
                         yield TextChunk(answer.text, tokens, answer.finish_reason)

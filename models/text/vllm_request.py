@@ -52,12 +52,16 @@ class Requests:
 
         torch compiles for probabilities, tens of seconds on a CPU: for one answer, and again for several at once.
         """
-        prompt = await self._render(TextRequest("warm-up", prompt="Hello"))
+        self._hello = prompt = await self._render(TextRequest("warm-up", prompt="Hello"))
         for answers in (1, 2):
             with suppress(VLLMValidationError, QueueOverflowError):  # this many may be more than vLLM was told to take
                 asked = SamplingParams(n=answers, max_tokens=4, ignore_eos=True, logprobs=0)
                 async for _ in self._llm.generate(prompt, asked, f"warm-up-{answers}"):
                     pass
+
+    async def least(self) -> tuple[Any, SamplingParams]:
+        """One token, once it is warm. Nothing is left to do for it in this process, where long prompts of others may be read first."""
+        return self._hello, SamplingParams(max_tokens=1, temperature=0.0)
 
     @property
     def limit(self) -> int:
