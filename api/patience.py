@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Iterator, MutableMapping
+from contextlib import contextmanager
 from time import perf_counter
 from types import TracebackType
 from typing import Any, TypeVar
 
 from api.metrics import TextTimeline
+from models import work
 from models.base import Receive
 from models.errors import EngineTimeout
 from settings.limits import Limits
@@ -23,7 +25,8 @@ HEEDED = 5.0
 
 
 class Patience:
-    """Between the engine's app and a client. That the client is slow to read is no silence of the engine, but takes of the whole time.
+    """Between the engine's app and a client. That the client is slow to read is no silence of the engine, but takes of the whole time; nor
+    is it one that tokens are made and not sent, as of thoughts that nobody asked for, or of a call whose end its parser waits for.
 
     It looks at the timeline now and then: on the way of a piece it costs nothing. An app that is too slow hears, by `receive`, that its
     client has left: vLLM's, cancelled, goes on with an answer that is not streamed.
@@ -35,6 +38,7 @@ class Patience:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._since = 0.0
+        self._work, self._made = work.current(), 0
         self._error: EngineTimeout | None = None
         self._listening: set[asyncio.Timeout] = set()
         self._end = asyncio.timeout(None)
@@ -90,9 +94,9 @@ class Patience:
         self._next = self._loop.call_later(self._limits.token_timeout / 4, self._look)
 
     def _look(self) -> None:
-        now = perf_counter()
-        if self._timeline.sending:
-            self._since = now
+        now, made = perf_counter(), self._work.made()
+        if self._timeline.sending or made != self._made:
+            self._since, self._made = now, made
         if self._timeline.items and now - max(self._since, self._timeline.last) > self._limits.token_timeout:
             self._stop(True)
         else:
@@ -108,16 +112,38 @@ def _too_slow(silent: bool, limits: Limits) -> EngineTimeout:
 async def in_time(pieces: AsyncGenerator[Piece, None], limits: Limits) -> AsyncGenerator[Piece, None]:
     """Raises EngineTimeout, as Patience does. What whoever reads them takes for it does not count."""
     left, longest = limits.total_timeout, limits.total_timeout
+    loop = asyncio.get_running_loop()
     while True:
-        began = perf_counter()
+        end = (began := loop.time()) + left
         try:
-            async with asyncio.timeout(min(left, longest)) as limit:
-                piece = await anext(pieces, None)
+            async with asyncio.timeout_at(min(end, began + longest)) as limit:
+                with _prolonged(limit, longest, end):
+                    piece = await anext(pieces, None)
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise _too_slow(longest < left, limits) from None
+            raise _too_slow((limit.when() or end) < end, limits) from None
         if piece is None:
             return
-        left, longest = left - (perf_counter() - began), limits.token_timeout
+        left, longest = left - (loop.time() - began), limits.token_timeout
         yield piece
+
+
+@contextmanager
+def _prolonged(limit: asyncio.Timeout, longest: float, end: float) -> Iterator[None]:
+    """By the tokens that are made meanwhile."""
+    loop, told = asyncio.get_running_loop(), work.current()
+    made, each = told.made(), longest / 4
+    looking = loop.call_later(each, lambda: look())
+
+    def look() -> None:
+        nonlocal made, looking
+        if (now := told.made()) != made and not limit.expired():
+            made = now
+            limit.reschedule(min(end, loop.time() + longest))
+        looking = loop.call_later(each, look)
+
+    try:
+        yield
+    finally:
+        looking.cancel()

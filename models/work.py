@@ -29,6 +29,7 @@ class Work:
     """By the engine's kind: text, speech, listening."""
     _asked: dict[str, float] = field(default_factory=dict)
     _later: list[Callable[[Work], None]] = field(default_factory=list)
+    _making: list[Callable[[], int]] = field(default_factory=list)
 
     def asked(self, kind: str, at: float) -> None:
         """It waits in front of the engine, which knows nothing of it yet."""
@@ -45,6 +46,14 @@ class Work:
     def later(self, tell: Callable[[Work], None]) -> None:
         """Called once, at the end of the request: for an engine that keeps books of its own, so that no token costs anything here."""
         self._later.append(tell)
+
+    def making(self, tokens: Callable[[], int]) -> None:
+        """An engine at work on it tells how many tokens it has made so far, whether they are sent or not."""
+        self._making.append(tokens)
+
+    def made(self) -> int:
+        """Tokens, so far. As long as they grow in number, no engine hangs on it."""
+        return sum(tokens() for tokens in self._making)
 
     def settle(self) -> None:
         """All is over: have everything told. What still waited has waited until now."""

@@ -23,7 +23,7 @@ class Limits(Part):
     send_timeout: float = Field(120, gt=0)
     """Seconds in which a client that is waited for has to read 48 kB; then its connection is cut."""
     token_timeout: float = Field(60, gt=0)
-    """Seconds that may pass between two pieces of a streamed text."""
+    """Seconds that may pass between two pieces of a streamed text, while no tokens are made either."""
     total_timeout: float = Field(3600, gt=0)
     """Seconds that one request for text may take."""
     idle_timeout: float = Field(900, gt=0)

@@ -11,6 +11,7 @@ import pytest
 from api.metrics import TextTimeline
 from api.patience import Patience, in_time
 from models.errors import EngineTimeout
+from models.work import Work, around
 from settings.limits import Limits
 
 pytestmark = pytest.mark.anyio
@@ -88,6 +89,45 @@ async def test_an_app_that_falls_silent_hears_it_too() -> None:
 
     with pytest.raises(EngineTimeout, match=r"limits\.token_timeout"):
         await served(app, Limits(token_timeout=0.05, total_timeout=60))
+
+
+class Making:
+    """A hundred tokens, made without a piece of text that could be sent."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.work = Work()
+        self.work.making(lambda: self.tokens)
+
+    async def silently(self) -> None:
+        for self.tokens in range(1, 101):
+            await asyncio.sleep(0.02)
+
+
+async def test_tokens_that_are_not_sent_are_no_silence() -> None:
+    making = Making()
+
+    async def app(patience: Patience) -> None:
+        patience._timeline.item()
+        await making.silently()
+
+    with around(making.work):
+        await served(app, Limits(token_timeout=1, total_timeout=60))
+    assert making.tokens == 100
+
+
+async def test_nor_are_they_to_who_reads_pieces() -> None:
+    making = Making()
+
+    async def written() -> AsyncGenerator[int, None]:
+        yield 0
+        await making.silently()
+        yield making.tokens
+
+    with around(making.work):
+        assert [piece async for piece in in_time(written(), Limits(token_timeout=1, total_timeout=60))] == [0, 100]
+        with pytest.raises(EngineTimeout, match=r"limits\.total_timeout"):
+            assert [piece async for piece in in_time(written(), Limits(token_timeout=0.5, total_timeout=1))] == []
 
 
 async def test_an_app_that_does_not_heed_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:

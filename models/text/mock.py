@@ -225,6 +225,7 @@ def _told(read: int) -> Iterator[_Written]:
     written, now, told = _Written(), time.monotonic(), work.current()
     told.prompt_tokens += read
     told.begun("text", now, now)
+    told.making(lambda: written.tokens)
     try:
         yield written
     finally:

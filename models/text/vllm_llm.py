@@ -71,6 +71,7 @@ class CarefulLLM(AsyncLLM):  # type: ignore[misc]  # vLLM is not seen by the typ
             added = await super().add_request(request_id, prompt, params, *args, **kwargs)
         for state in self._states(added.request_id):
             work.current().later(partial(_tell, state))
+            work.current().making(partial(_made, state))
         return added
 
     def _states(self, name: str) -> list[Any]:
@@ -102,6 +103,10 @@ def _tell(state: Any, told: Work) -> None:
     if stats.scheduled_ts:
         told.begun("text", stats.queued_ts, stats.scheduled_ts)
         told.ended("text", stats.last_token_ts or stats.scheduled_ts)
+
+
+def _made(state: Any) -> int:
+    return state.stats.num_generation_tokens if state.stats is not None else 0
 
 
 def _check_widths(params: SamplingParams) -> None:

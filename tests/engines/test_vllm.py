@@ -12,6 +12,7 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ from models.base import Load, Receive, Sampling, Scope, Send, TextChunk, TextReq
 from models.errors import ContextTooLong, EngineDied, EngineTimeout, InvalidInput, NotReady, Overloaded
 from models.probe import watched
 from models.text.vllm import VllmEngine
+from models.work import Work, around
 from settings.limits import Limits
 
 NAME = "smollm2-135m-instruct"
@@ -298,6 +300,27 @@ async def test_the_probe_is_one_token_that_no_book_shows(engine: VllmEngine) -> 
         await anext(stream)
         assert engine.load() == Load(running=1)
     await probing
+
+
+async def test_the_probe_waits_for_no_long_prompt_that_is_read_in_this_process(engine: VllmEngine) -> None:
+    assert engine._loaded is not None
+    over = Event()
+    reading = engine._loaded.llm.renderer._executor.submit(over.wait)
+    try:
+        await asyncio.wait_for(engine.probe(), 60)
+        assert not reading.done()
+    finally:
+        over.set()
+
+
+async def test_the_tokens_of_an_answer_are_told_while_it_is_made(engine: VllmEngine) -> None:
+    told = Work()
+    with around(told):
+        async with aclosing(engine.generate(TextRequest("told", prompt="Count:", sampling=ENDLESS))) as stream:
+            await anext(stream)
+            before = told.made()
+            await anext(stream)
+            assert told.made() > before > 0
 
 
 async def test_an_engine_that_hangs_is_found_told_and_started_again(engine: VllmEngine, client: httpx.AsyncClient) -> None:
