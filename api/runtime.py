@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from api import standstill
 from api.ending import Ending
 from api.machine import Machine
 from api.measured_engine import MeasuredEngine
@@ -53,7 +54,8 @@ class Runtime:
             host.start()
         limits = {"text": min(self.settings.text.shutdown_timeout, self.settings.server.drain_timeout)}
         self._ending = Ending([(host, limits.get(name, self.settings.server.drain_timeout)) for name, host in self.hosts()])
-        self._tasks = (asyncio.create_task(self._tell_wrong_names()), asyncio.create_task(resting(self.busy)))
+        forever = (self._tell_wrong_names(), resting(self.busy), standstill.watched())
+        self._tasks = tuple(asyncio.create_task(each) for each in forever)
 
     async def _tell_wrong_names(self) -> None:
         """Which voices there are is known only once they are loaded."""
