@@ -77,6 +77,17 @@ def test_its_image_starts_from_a_cuda_base_without_root(bento: Path) -> None:
     assert "USER bentoml" in dockerfile
 
 
+def test_its_home_belongs_to_who_serves(bento: Path) -> None:
+    """So does then a volume that is mounted there for the first time, and `models prepare` and `keys add` can write into it."""
+    folder = bento / "env" / "docker"
+    dockerfile = (folder / "Dockerfile").read_text()
+    (script,) = folder.glob("script__*")
+    assert dockerfile.index(f"./env/docker/{script.name}") < dockerfile.index("USER bentoml")
+    home = "/home/bentoml/fireside"
+    assert f"install -d -o bentoml -g bentoml {home}" in script.read_text()
+    assert f"FIRESIDE_HOME={home}" in dockerfile
+
+
 def test_the_bento_serves_from_its_own_folder(bento: Path, environment: dict[str, str]) -> None:
     with served(bento, environment) as server:
         question = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Are you there?"}]}
