@@ -159,3 +159,19 @@ def test_mute_sends_silence(page: Page, server: Server) -> None:
     assert {event["audio"].strip("A=") for event in found[before:]} == {""}
     # Where it heard the question before, the whole answer is spoken first: nothing interrupts it now.
     expect(page.locator("#talk-state")).to_have_text("Muted", timeout=60_000)
+
+
+def test_who_is_muted_is_not_heard_though_they_hold_and_the_next_talk_is_not_muted(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/#talk")
+    page.get_by_text("Hold to talk").first.click()
+    page.get_by_role("button", name="Start talking").click()
+    page.get_by_role("button", name="Mute the microphone").click()
+    expect(page.locator("#talk-state")).to_have_text("Muted")
+    page.locator("#main").focus()
+    page.keyboard.down("Space")
+    expect(page.locator("#talk")).to_have_attribute("data-state", "hearing")
+    expect(page.locator("#talk-state")).to_have_text("Muted")
+    page.get_by_role("button", name="End").click()
+    page.get_by_role("button", name="Start talking").click()
+    expect(page.get_by_role("button", name="Mute the microphone")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#talk-state")).to_have_text("Hold to talk")

@@ -87,6 +87,7 @@ export class Talk {
     if (conversation && conversation.state !== "ended") conversation.close();
     this.#microphone?.close();
     this.#microphone = null;
+    this.#showMuted(false); // each microphone begins unmuted
     find("#mute").disabled = true;
     this.#level = 0;
   }
@@ -120,11 +121,16 @@ export class Talk {
 
   #mute() {
     if (!this.#microphone) return;
-    const muted = (this.#microphone.muted = !this.#microphone.muted);
-    find("#mute").setAttribute("aria-pressed", muted);
-    find("#mute").setAttribute("aria-label", muted ? "Unmute the microphone" : "Mute the microphone");
-    find("#mute").replaceChildren(icon(muted ? "muted" : "microphone"));
+    this.#microphone.muted = !this.#microphone.muted;
+    this.#showMuted(this.#microphone.muted);
     this.#say();
+  }
+
+  #showMuted(muted) {
+    const button = find("#mute");
+    button.setAttribute("aria-pressed", muted);
+    button.setAttribute("aria-label", muted ? "Unmute the microphone" : "Mute the microphone");
+    button.replaceChildren(icon(muted ? "muted" : "microphone"));
   }
 
   /** The space bar, wherever it does nothing else, and the button for fingers. */
@@ -165,8 +171,9 @@ export class Talk {
 
   #say() {
     const state = this.section.dataset.state;
-    const idle = this.#microphone?.muted ? "Muted" : this.#handsFree() ? WORDS.listening : "Hold to talk";
-    const words = state === "listening" ? idle : WORDS[state];
+    const muted = this.#microphone?.muted && (state === "listening" || state === "hearing");
+    const idle = this.#handsFree() ? WORDS.listening : "Hold to talk";
+    const words = muted ? "Muted" : state === "listening" ? idle : WORDS[state];
     if (find("#talk-state").textContent !== words) find("#talk-state").textContent = words;
   }
 
