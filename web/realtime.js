@@ -5,7 +5,8 @@ import {ask, socket} from "./server.js";
 
 const TURNS = {type: "server_vad", create_response: true, interrupt_response: true};
 const LOST = "The connection to the server was lost, or the server has no conversation to offer.";
-const CLOSED = {1013: "The server has no room for a conversation now, or is still loading.", 1012: "The server is being restarted."};
+const RESTART = 1012;
+const CLOSED = {1013: "The server has no room for a conversation now, or is still loading.", [RESTART]: "The server is being restarted."};
 
 /**
  * Events: "state" (detail: connecting, listening, hearing, thinking, speaking, ended), "line" (detail: {id, who, text, final, cut}),
@@ -21,6 +22,7 @@ export class Realtime extends EventTarget {
   #releases = []; // what was said, and is on its way to become a turn: the ids of the events that ask for it
   #count = 0;
   #owed = false; // a turn is to be answered
+  #said = null; // the words of an error, if it is the last that came: before a server closes, it says why
 
   constructor(player, {voice = "", instructions = "", model = ""} = {}) {
     super();
@@ -39,7 +41,7 @@ export class Realtime extends EventTarget {
     this.#become("connecting");
     this.socket = socket(this.path);
     this.socket.onmessage = ({data}) => this.#take(JSON.parse(data));
-    this.socket.onclose = ({code, reason}) => this.#closed(code, reason);
+    this.socket.onclose = ({code}) => this.#closed(code); // its reason is the name of an error, and not for people
     this.player.addEventListener("begin", this.#onBegin);
     this.player.addEventListener("end", this.#onEnd);
   }
@@ -51,9 +53,10 @@ export class Realtime extends EventTarget {
     this.#end();
   }
 
-  async #closed(code, reason) {
+  async #closed(code) {
     this.#end();
-    if (code !== 1000) this.#tell("problem", reason || CLOSED[code] || (await refused()));
+    if (code === RESTART) this.#tell("problem", CLOSED[RESTART]);
+    else if (code !== 1000) this.#tell("problem", this.#said ?? CLOSED[code] ?? (await refused()));
   }
 
   #end() {
@@ -112,6 +115,7 @@ export class Realtime extends EventTarget {
   }
 
   #take(event) {
+    this.#said = event.type === "error" ? event.error.message : null;
     this.#on[event.type]?.(event);
   }
 

@@ -262,3 +262,27 @@ export function a_tap_takes_no_answer_from_what_is_said_after_it() {
   says("input_audio_buffer.committed");
   equal(kinds(heard).filter((type) => type === "response.create").length, 1);
 }
+
+/** What the page shows when the server says `events` and then closes. */
+async function closed(close, ...events) {
+  const {talk, says} = conversation(true);
+  const told = [];
+  for (const [type, fields] of events) says(type, fields);
+  talk.addEventListener("problem", ({detail}) => told.push(detail));
+  await talk.socket.onclose(close);
+  return [talk.state, ...told];
+}
+
+export async function a_close_by_the_server_is_told_in_words() {
+  const loading = ["error", {error: {code: "not_ready", message: "The text engine is loading."}}];
+  equal(await closed({code: 1013, reason: "not_ready"}, loading), ["ended", "The text engine is loading."]);
+  equal(await closed({code: 1012, reason: "service_restart"}, loading), ["ended", "The server is being restarted."]);
+  const [, without] = await closed({code: 1013, reason: "not_ready"});
+  equal(without, "The server has no room for a conversation now, or is still loading.");
+}
+
+export async function an_error_that_was_got_over_is_not_why_the_server_closes() {
+  const tap = ["error", {error: {code: "input_audio_buffer_commit_empty", message: "too short"}}];
+  const [, found] = await closed({code: 1006, reason: ""}, tap, ["response.created", {}]);
+  equal(found, "The connection to the server was lost, or the server has no conversation to offer.");
+}
