@@ -18,11 +18,14 @@ from tests.servers import Server, serve
 from tests.test_faults import speech_worker
 
 RIGHT = "sk-right"
+UNFIT = "sk-a/b="
+"""For a subprotocol: it is right everywhere but on a browser's WebSocket."""
 
 
 @pytest.fixture(scope="module")
 def locked() -> Iterator[Server]:
-    with serve("mock", FIRESIDE_ACCESS__KEYS=json.dumps({"me": {"hash": keys_file.hashed(RIGHT)}})) as running:
+    keys = {name: {"hash": keys_file.hashed(key)} for name, key in (("me", RIGHT), ("unfit", UNFIT))}
+    with serve("mock", FIRESIDE_ACCESS__KEYS=json.dumps(keys)) as running:
         yield running
 
 
@@ -70,6 +73,18 @@ def test_with_the_right_key_there_is_a_chat_and_a_talk(guarded: Page) -> None:
     guarded.get_by_role("link", name="Talk").click()
     guarded.get_by_role("button", name="Start talking").click()
     expect(guarded.locator("#talk")).to_have_attribute("data-state", re.compile("listening|hearing|thinking|speaking"))
+
+
+def test_a_talk_with_a_key_that_a_browser_cannot_send_says_so(guarded: Page) -> None:
+    guarded.get_by_role("button", name="Enter the key").click()
+    enter(guarded, UNFIT)
+    expect(guarded.locator("#engines [data-state=ready]")).to_have_count(3)
+    guarded.get_by_role("link", name="Talk").click()
+    guarded.get_by_role("button", name="Start talking").click()
+    expect(guarded.locator("#talk-problem")).to_contain_text("a browser sends only keys of letters, digits and")
+    expect(guarded.get_by_role("button", name="Start talking")).to_be_enabled()
+    guarded.get_by_role("link", name="Voices").click()
+    expect(guarded.locator(".voice")).to_have_count(2)
 
 
 def test_the_microphone_is_refused(playwright: Any, server: Server) -> None:

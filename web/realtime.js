@@ -36,10 +36,11 @@ export class Realtime extends EventTarget {
   #onBegin;
   #onEnd;
 
+  /** Raises Refused if it cannot even be tried. */
   open(handsFree) {
     this.handsFree = handsFree;
-    this.#become("connecting");
     this.socket = socket(this.path);
+    this.#become("connecting");
     this.socket.onmessage = ({data}) => this.#take(JSON.parse(data));
     this.socket.onclose = ({code}) => this.#closed(code); // its reason is the name of an error, and not for people
     this.player.addEventListener("begin", this.#onBegin);

@@ -44,8 +44,12 @@ function advice(status, code, param, after) {
   return "";
 }
 
-/** A WebSocket with the key as OpenAI's browser clients send it: a browser cannot set headers here. */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]*$/; // of HTTP, which is all that the name of a subprotocol may be
+const UNFIT = "For a talk, a browser sends only keys of letters, digits and !#$%&'*+-.^_`|~: enter such a key in the settings.";
+
+/** A WebSocket with the key as OpenAI's browser clients send it: a browser cannot set headers here. Raises Refused. */
 export function socket(path) {
+  if (!TOKEN.test(key.get())) throw new Refused(UNFIT);
   const url = new URL(path, document.baseURI);
   url.protocol = url.protocol.replace("http", "ws");
   return new WebSocket(url, ["realtime", ...(key.get() ? [`openai-insecure-api-key.${key.get()}`] : [])]);

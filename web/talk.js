@@ -58,8 +58,8 @@ export class Talk {
     this.player.wake();
     const conversation = (this.#conversation = new Realtime(this.player, chosen));
     this.#listenTo(conversation);
-    conversation.open(this.#handsFree());
     try {
+      conversation.open(this.#handsFree());
       await this.#open(conversation);
     } catch (error) {
       this.end();
