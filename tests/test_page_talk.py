@@ -136,6 +136,22 @@ def test_holding_the_space_bar_talks(page: Page, server: Server) -> None:
     assert events.of("session.update")[-1]["session"]["audio"]["input"]["turn_detection"] is None
 
 
+def test_stopping_the_sound_ends_the_answer(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/#talk")
+    page.get_by_text("Hold to talk").first.click()
+    page.get_by_role("button", name="Start talking").click()
+    expect(page.locator("#talk-state")).to_have_text("Hold to talk")
+    page.locator("#main").focus()
+    page.keyboard.down("Space")
+    expect(page.locator("#talk-state")).to_have_text("Hearing you")
+    page.wait_for_timeout(500)  # held as long as a person speaks
+    page.keyboard.up("Space")
+    expect(page.locator("#talk-state")).to_have_text("Speaking")
+    page.get_by_role("button", name="Stop the sound").click()
+    expect(page.locator("#transcript .cut")).to_be_visible()
+    expect(page.locator("#player")).to_have_attribute("data-state", "silent")
+
+
 def test_a_bar_held_since_before_the_connection_talks_once_there_is_one(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/#talk")
     page.locator("#main").focus()

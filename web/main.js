@@ -14,13 +14,14 @@ theme();
 preferences();
 const status = new Status();
 const player = new Player(find("#player"));
-player.element.onclick = () => player.flush();
 const screens = {
   chat: new Chat(player),
   talk: new Talk(player, status),
   voices: new Voices(player, status),
   figures: new Figures(status),
 };
+// During a talk the sound is an answer, of which more would come: that ends, too.
+player.element.onclick = () => (screens.talk.live ? screens.talk.interrupt() : player.flush());
 
 function show() {
   const name = location.hash.slice(1) in screens ? location.hash.slice(1) : "chat";

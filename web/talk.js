@@ -36,7 +36,7 @@ export class Talk {
     this.fire = new Fire(find("#fire"), () => this.#burning());
     find("#talk-button").onclick = () => (this.#conversation ? this.end() : this.start());
     find("#mute").onclick = () => this.#mute();
-    find("#interrupt").onclick = () => this.#conversation?.interrupt();
+    find("#interrupt").onclick = () => this.interrupt();
     for (const choice of this.section.querySelectorAll("[name=turns]")) choice.onchange = () => this.#turns();
     this.#holding(find("#hold"));
     this.#show("ended");
@@ -50,6 +50,14 @@ export class Talk {
   close() {
     this.end();
     this.fire.rest();
+  }
+
+  get live() {
+    return this.#conversation?.live ?? false;
+  }
+
+  interrupt() {
+    this.#conversation?.interrupt();
   }
 
   async start() {
