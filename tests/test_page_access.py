@@ -154,6 +154,13 @@ def test_who_skips_to_the_content_stays_on_the_screen(page: Page, server: Server
     expect(page.locator("#voices")).to_be_visible()
 
 
+def test_the_screen_that_is_shown_is_told_in_the_list_of_them(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/#voices")
+    expect(page.locator("nav [aria-current=page]")).to_have_text("Voices")
+    page.get_by_role("link", name="Figures").click()
+    expect(page.locator("nav [aria-current]")).to_have_text("Figures")
+
+
 def tab_to(page: Page, name: str) -> None:
     page.keyboard.press("Tab")
     while focused(page) != name:

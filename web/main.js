@@ -27,10 +27,16 @@ function show() {
   const name = location.hash.slice(1) in screens ? location.hash.slice(1) : "chat";
   for (const [other, screen] of Object.entries(screens)) {
     find(`#${other}`).hidden = other !== name;
-    find(`nav a[href="#${other}"]`).toggleAttribute("aria-current", other === name);
+    mark(find(`nav a[href="#${other}"]`), other === name);
     (other === name ? screen.open : screen.close)?.call(screen);
   }
   document.title = `${find(`#${name} h1`).textContent} · Fireside`;
+}
+
+/** Not toggled: ARIA takes an empty aria-current as false. */
+function mark(link, current) {
+  if (current) link.setAttribute("aria-current", "page");
+  else link.removeAttribute("aria-current");
 }
 
 // Not by its address, which names the screen.
