@@ -143,6 +143,16 @@ def test_a_talk_without_voices_is_answered_in_writing(page: Page) -> None:
         expect(page.locator("#talk-state")).to_have_text("Hold to talk")
 
 
+def test_a_server_that_accepts_and_does_not_answer_is_told(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    expect(page.locator("#engines [data-state=ready]")).to_have_count(3)
+    page.route("**/v1/status", lambda route: None)
+    expect(page.locator("#notice")).to_contain_text("The server cannot be reached", timeout=45_000)
+    expect(page.locator("#engines li")).to_have_count(0)
+    page.unroute("**/v1/status")
+    expect(page.locator("#notice")).to_be_empty(timeout=45_000)
+
+
 def test_an_engine_that_dies_is_told_and_comes_back_by_itself(page: Page) -> None:
     with serve("mock", FIRESIDE_SPEECH__MOCK__LOAD_SECONDS="3") as server:
         page.goto(f"{server.url}/#voices")

@@ -1,7 +1,7 @@
 // A spoken conversation over WS /v1/realtime: OpenAI's events by their GA names, and what is to be played and shown of them.
 
 import {bytes, floats, fromBase64, toBase64} from "./pcm.js";
-import {ask, socket} from "./server.js";
+import {socket, status} from "./server.js";
 
 const TURNS = {type: "server_vad", create_response: true, interrupt_response: true};
 const LOST = "The connection to the server was lost, or the server has no conversation to offer.";
@@ -253,5 +253,5 @@ export class Realtime extends EventTarget {
 
 /** Why a socket was not opened: a browser does not tell, but another request is refused for the same reason. */
 function refused() {
-  return ask("v1/status").then(() => LOST, ({message}) => message);
+  return status().then(() => LOST, ({message}) => message);
 }

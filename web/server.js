@@ -1,6 +1,7 @@
 // Requests to this server, with the key, and its refusals in words. Addresses are relative: the page may lie below a path of a proxy.
 
 const KEY = "fireside.key";
+const PATIENCE = 10_000; // milliseconds
 
 export const key = {
   get: () => localStorage.getItem(KEY) ?? "",
@@ -23,6 +24,12 @@ export async function ask(path, {body, signal} = {}) {
   const response = await fetch(path, {...sent, signal, cache: "no-store"}).catch(unreachable);
   if (!response.ok) throw refusal(response.status, await response.json().catch(() => null), response.headers.get("retry-after"));
   return response;
+}
+
+/** What the server says of itself. One that accepts this and does not answer cannot be reached either. Raises Refused. */
+export async function status() {
+  const answer = await ask("v1/status", {signal: AbortSignal.timeout(PATIENCE)});
+  return answer.json().catch(unreachable);
 }
 
 function unreachable(error) {

@@ -2,7 +2,7 @@
 
 import {ember, find, make, problem} from "./dom.js";
 import {enterKey} from "./preferences.js";
-import {ask} from "./server.js";
+import {status} from "./server.js";
 
 const EVERY = 1500;
 const NAMES = {text: "Text", speech: "Speech", listening: "Listening"};
@@ -20,7 +20,7 @@ export class Status extends EventTarget {
 
   async #read() {
     try {
-      this.now = await ask("v1/status").then((answer) => answer.json());
+      this.now = await status();
       this.#show(Object.values(this.now.engines));
     } catch (error) {
       this.now = null;
