@@ -96,6 +96,34 @@ def test_the_microphone_is_refused(playwright: Any, server: Server) -> None:
         expect(page.get_by_role("button", name="Start talking")).to_be_enabled()
 
 
+KEEPING = """const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    const stream = await ask(wanted);
+    [globalThis.track] = stream.getTracks();
+    return stream;
+  };"""
+"""The track of the microphone is kept, for the test to look at."""
+
+
+def test_a_microphone_that_is_unplugged_ends_the_talk(page: Page, server: Server) -> None:
+    page.add_init_script(KEEPING)
+    page.goto(f"{server.url}/#talk")
+    page.get_by_role("button", name="Start talking").click()
+    expect(page.get_by_role("button", name="Mute the microphone")).to_be_enabled()
+    page.evaluate("() => void track.dispatchEvent(new Event('ended'))")
+    expect(page.locator("#talk-problem")).to_contain_text("The microphone is gone")
+    expect(page.locator("#talk-state")).to_have_text("Ready when you are")
+
+
+def test_a_microphone_that_cannot_be_used_is_let_go(page: Page, server: Server) -> None:
+    page.add_init_script(KEEPING)
+    page.add_init_script("AudioWorklet.prototype.addModule = async () => { throw new Error('no worklet here'); }")
+    page.goto(f"{server.url}/#talk")
+    page.get_by_role("button", name="Start talking").click()
+    expect(page.locator("#talk-problem")).to_have_text("The microphone cannot be used: no worklet here")
+    assert page.evaluate("track.readyState") == "ended"
+
+
 @pytest.fixture(scope="module")
 def deaf() -> Iterator[Server]:
     with serve("mock", FIRESIDE_LISTENING__ENGINE="none", FIRESIDE_SPEECH__ENGINE="none") as running:

@@ -12,19 +12,25 @@ const REASONS = {
 export class Microphone {
   muted = false;
 
-  /** Asks for it; `take` gets each piece of 20 ms. Raises Refused. */
-  static async open(take) {
+  /** Asks for it; `take` gets each piece of 20 ms, and `lost` is called when there is no microphone any more. Raises Refused. */
+  static async open(take, lost) {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw new Refused("Browsers hand out the microphone on https and on localhost only: open this page by one of these.");
     }
     const stream = await navigator.mediaDevices.getUserMedia({audio: WANTED}).catch((error) => {
-      throw new Refused(REASONS[error.name] ?? `The microphone cannot be used: ${error.message}`);
+      throw new Refused(REASONS[error.name] ?? unusable(error));
     });
-    return new Microphone(stream).#listen(take);
+    const microphone = new Microphone(stream, lost);
+    await microphone.#listen(take).catch((error) => {
+      microphone.close(); // or it stays switched on, unheard
+      throw new Refused(unusable(error));
+    });
+    return microphone;
   }
 
-  constructor(stream) {
+  constructor(stream, lost) {
     this.stream = stream;
+    for (const track of stream.getTracks()) track.onended = lost; // not by close
     this.context = new AudioContext({latencyHint: "interactive"});
   }
 
@@ -34,7 +40,6 @@ export class Microphone {
     capture.port.onmessage = ({data}) => take(this.muted ? data.fill(0) : data);
     this.context.createMediaStreamSource(this.stream).connect(capture);
     await this.context.resume();
-    return this;
   }
 
   close() {
@@ -42,3 +47,5 @@ export class Microphone {
     this.context.close();
   }
 }
+
+const unusable = ({message}) => `The microphone cannot be used: ${message}`;

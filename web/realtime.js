@@ -122,6 +122,7 @@ export class Realtime extends EventTarget {
 
   #on = {
     "session.created": () => (this.#configure(), this.#become("listening")),
+    "session.updated": () => this.#forget(), // a turn that is going on has no end where turns are found otherwise
     "input_audio_buffer.speech_started": () => this.#spoken(),
     "input_audio_buffer.speech_stopped": () => this.#asking(),
     "input_audio_buffer.committed": () => this.#committed(),
@@ -150,6 +151,11 @@ export class Realtime extends EventTarget {
   #spoken() {
     this.#cut();
     this.#become("hearing");
+  }
+
+  /** The server has dropped what it was hearing: nothing more comes of it. Who holds the button ends a turn themselves. */
+  #forget() {
+    if (this.state === "hearing" && !this.#holding) this.#become(this.#answering ? "thinking" : "listening");
   }
 
   #asking() {
@@ -207,9 +213,10 @@ export class Realtime extends EventTarget {
     if (this.#lines.has(id) && typeof transcript === "string") this.#write(id, {text: transcript});
   }
 
-  #fault({code, message, event_id}) {
+  #fault({type, code, message, event_id}) {
     if (code === "response_cancel_not_active") return; // it has just ended by itself
     this.#tell("problem", message);
+    if (type === "server_error") this.#forget(); // with the engine that listened goes the turn
     if (this.state === "thinking") this.#rest();
     if (!this.#releases.includes(event_id)) return;
     this.#releases = this.#releases.filter((id) => id !== event_id); // a tap, too short to say anything

@@ -9,6 +9,7 @@ import {session} from "./session.js";
 
 const DEAF = "This server cannot hear you: listening.engine is none in its configuration.";
 const MUTE = "It listens, and answers in writing: this server has no voices.";
+const UNPLUGGED = "The microphone is gone, and with it the talk. Plug it in, or choose another one in the browser, and start again.";
 const HINTS = {
   free: "Speak whenever you like: it listens, and stops when you interrupt. Holding the space bar talks, too.",
   hold: "It listens only while you hold the button, or the space bar.",
@@ -76,7 +77,7 @@ export class Talk {
   }
 
   async #open(conversation) {
-    const microphone = await Microphone.open((samples) => this.#heard(samples));
+    const microphone = await Microphone.open((samples) => this.#heard(samples), () => this.#unplugged());
     if (this.#conversation !== conversation) return microphone.close(); // ended while the browser was still asking
     this.#microphone = microphone;
     find("#mute").disabled = false;
@@ -98,6 +99,11 @@ export class Talk {
     this.#showMuted(false); // each microphone begins unmuted
     find("#mute").disabled = true;
     this.#level = 0;
+  }
+
+  #unplugged() {
+    this.end();
+    this.#problem(UNPLUGGED);
   }
 
   #heard(samples) {

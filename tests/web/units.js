@@ -214,6 +214,24 @@ export function a_turn_without_words_leaves_an_answer_alone() {
   equal(talk.state, "thinking");
 }
 
+export function a_turn_that_the_server_has_dropped_is_not_heard_for_ever() {
+  const died = {error: {type: "server_error", code: "engine_died", message: "The listening engine has died."}};
+  for (const [kind, fields] of [["error", died], ["session.updated", {}]]) {
+    const {talk, says} = conversation(true);
+    says("input_audio_buffer.speech_started");
+    equal(talk.state, "hearing");
+    says(kind, fields);
+    equal(talk.state, "listening", kind);
+  }
+}
+
+export function who_holds_the_button_ends_the_turn_themselves() {
+  const {talk, says} = conversation(false);
+  talk.hold();
+  says("session.updated");
+  equal(talk.state, "hearing");
+}
+
 const kinds = (events) => events.map(({type}) => type).filter((type) => type !== "session.update");
 
 export function what_was_said_is_answered_once_it_is_a_turn() {
