@@ -22,6 +22,7 @@ export class Realtime extends EventTarget {
   #releases = []; // what was said, and is on its way to become a turn: the ids of the events that ask for it
   #count = 0;
   #owed = false; // a turn is to be answered
+  #unwanted = false; // the answer in the making, or the one that is on its way: it was interrupted
   #said = null; // the words of an error, if it is the last that came: before a server closes, it says why
 
   constructor(player, {voice = "", instructions = "", model = ""} = {}) {
@@ -83,7 +84,7 @@ export class Realtime extends EventTarget {
   }
 
   hold() {
-    this.interrupt();
+    this.#stop();
     this.#holding = true;
     this.#send({type: "input_audio_buffer.clear"});
     this.#become("hearing");
@@ -97,9 +98,18 @@ export class Realtime extends EventTarget {
     this.#send({type: "input_audio_buffer.commit", event_id: this.#releases.at(-1)});
   }
 
-  /** Ends the answer that is being made or played. */
+  /** Ends the answer that is being made or played, or is on its way; nor is one asked for any more. */
   interrupt() {
+    this.#stop();
+    this.#releases = [];
+    this.#owed = false;
+  }
+
+  /** An answer that the server has not begun cannot be cancelled: that is done once it begins. */
+  #stop() {
+    const coming = this.state === "thinking" && !this.#owed && !this.#releases.length;
     if (this.#answering) this.#send({type: "response.cancel"});
+    this.#unwanted ||= this.#answering || coming;
     this.#cut();
     if (this.state !== "hearing") this.#become("listening");
   }
@@ -117,6 +127,7 @@ export class Realtime extends EventTarget {
 
   #take(event) {
     this.#said = event.type === "error" ? event.error.message : null;
+    if (this.#unwanted && event.type.startsWith("response.output_") && !this.#lines.has(event.item_id)) return;
     this.#on[event.type]?.(event);
   }
 
@@ -149,6 +160,7 @@ export class Realtime extends EventTarget {
   };
 
   #spoken() {
+    this.#want();
     this.#cut();
     this.#become("hearing");
   }
@@ -158,6 +170,11 @@ export class Realtime extends EventTarget {
     if (this.state === "hearing" && !this.#holding) this.#become(this.#answering ? "thinking" : "listening");
   }
 
+  /** What is answered from now on is wanted, but for what is in the making. */
+  #want() {
+    this.#unwanted &&= this.#answering;
+  }
+
   #asking() {
     this.#asked = performance.now();
     this.#become("thinking");
@@ -165,6 +182,7 @@ export class Realtime extends EventTarget {
 
   #committed() {
     if (!this.#releases.shift()) return; // hands-free, the server answers by itself
+    this.#want();
     this.#owed = true;
     this.#answer();
   }
@@ -179,12 +197,14 @@ export class Realtime extends EventTarget {
   /** A turn without words is not answered, unless an answer was asked for. */
   #understood(id, words, shown = words) {
     this.#whole(id, "you", shown);
+    if (!words) this.#want();
     if (!words && this.handsFree && this.state === "thinking") this.#rest();
   }
 
   #begin() {
     this.#answering = true;
-    if (this.state !== "hearing" && this.state !== "speaking") this.#become("thinking");
+    if (this.#unwanted) this.#send({type: "response.cancel"});
+    else if (this.state !== "hearing" && this.state !== "speaking") this.#become("thinking");
   }
 
   #play(id, delta) {
@@ -198,9 +218,10 @@ export class Realtime extends EventTarget {
   }
 
   #done({status, status_details: details}) {
-    this.#answering = false;
+    this.#answering = this.#unwanted = false;
     if (status === "failed") this.#tell("problem", details?.error?.message ?? "The answer failed.");
     if (!this.player.playing) this.#rest();
+    this.#answer();
   }
 
   #rest() {
@@ -215,7 +236,9 @@ export class Realtime extends EventTarget {
 
   #fault({type, code, message, event_id}) {
     if (code === "response_cancel_not_active") return; // it has just ended by itself
+    if (code === "conversation_already_has_active_response") return void (this.#owed = true); // asked for again when that is done
     this.#tell("problem", message);
+    this.#want();
     if (type === "server_error") this.#forget(); // with the engine that listened goes the turn
     if (this.state === "thinking") this.#rest();
     if (!this.#releases.includes(event_id)) return;

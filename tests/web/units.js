@@ -304,3 +304,69 @@ export async function an_error_that_was_got_over_is_not_why_the_server_closes() 
   const [, found] = await closed({code: 1006, reason: ""}, tap, ["response.created", {}]);
   equal(found, "The connection to the server was lost, or the server has no conversation to offer.");
 }
+
+const turn = (says) => ["speech_started", "speech_stopped", "committed"].forEach((kind) => says(`input_audio_buffer.${kind}`));
+const asked = (heard) => kinds(heard).filter((type) => type.startsWith("response."));
+
+export function an_answer_that_is_on_its_way_can_be_interrupted() {
+  const {talk, heard, says} = conversation(true);
+  turn(says);
+  talk.interrupt();
+  equal([talk.state, asked(heard)], ["listening", []]);
+  says("response.created");
+  equal([talk.state, asked(heard)], ["listening", ["response.cancel"]]);
+  let written = 0;
+  talk.addEventListener("line", () => written++);
+  for (const kind of ["audio_transcript.delta", "audio.delta", "audio_transcript.done"]) says(`response.output_${kind}`, {item_id: "a", delta: ""});
+  says("response.done", {response: {status: "cancelled"}});
+  equal([talk.state, written], ["listening", 0]);
+}
+
+export function what_is_said_after_an_interruption_is_answered() {
+  for (const ended of [["response.created"], [`${TRANSCRIPTION}.completed`, {item_id: "a", transcript: ""}], []]) {
+    const {talk, heard, says} = conversation(true);
+    turn(says);
+    talk.interrupt();
+    if (ended.length) says(...ended);
+    if (ended[0] === "response.created") says("response.done", {response: {status: "cancelled"}});
+    const before = asked(heard).length;
+    turn(says);
+    says("response.created");
+    equal([talk.state, asked(heard).length], ["thinking", before], ended[0]);
+  }
+}
+
+export function an_answer_that_is_asked_for_can_be_interrupted_by_holding() {
+  const {talk, heard, says} = conversation(false);
+  talk.hold();
+  talk.release();
+  says("input_audio_buffer.committed");
+  talk.hold();
+  says("response.created");
+  talk.release();
+  says("response.done", {response: {status: "cancelled"}});
+  says("input_audio_buffer.committed");
+  says("response.created");
+  equal([talk.state, asked(heard)], ["thinking", ["response.create", "response.cancel", "response.create"]]);
+}
+
+export function an_interruption_before_the_answer_is_asked_for_leaves_nothing_to_ask() {
+  const {talk, heard, says} = conversation(false);
+  talk.hold();
+  talk.release();
+  talk.interrupt();
+  says("input_audio_buffer.committed");
+  equal([talk.state, asked(heard)], ["listening", []]);
+}
+
+export function what_cannot_be_answered_yet_is_asked_for_again() {
+  const {talk, heard, says} = conversation(false);
+  says("response.created");
+  talk.hold();
+  talk.release();
+  says("input_audio_buffer.committed");
+  says("error", {error: {code: "conversation_already_has_active_response", message: "wait"}});
+  equal(asked(heard), ["response.cancel", "response.create"]);
+  says("response.done", {response: {status: "cancelled"}});
+  equal(asked(heard), ["response.cancel", "response.create", "response.create"]);
+}
