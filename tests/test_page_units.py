@@ -1,4 +1,4 @@
-"""The parts of the page that need no page: each function of tests/web/units.js, in the browser that runs them."""
+"""The parts of the page that need no page: each function of tests/web/*units.js, in the browser that runs them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from tests.servers import ROOT, Server
 
-UNITS = re.findall(r"^export (?:async )?function (\w+)", (ROOT / "tests" / "web" / "units.js").read_text(), re.MULTILINE)
+EXPORTED = re.compile(r"^export (?:async )?function (\w+)", re.MULTILINE)
+UNITS = [(path.name, name) for path in sorted((ROOT / "tests" / "web").glob("*units.js")) for name in EXPORTED.findall(path.read_text())]
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,6 @@ def opened(browser: Any, server: Server) -> Any:
         yield page
 
 
-@pytest.mark.parametrize("name", UNITS)
-def test_unit(opened: Any, name: str) -> None:
-    opened.evaluate("name => import('/tests/web/units.js').then((units) => units[name]())", name)
+@pytest.mark.parametrize(("file", "name"), UNITS)
+def test_unit(opened: Any, file: str, name: str) -> None:
+    opened.evaluate("([file, name]) => import(`/tests/web/${file}`).then((units) => units[name]())", [file, name])
