@@ -4,6 +4,8 @@ import {lexer} from "./vendor/marked.js";
 import {speak} from "./speech.js";
 
 const SILENT = new Set(["space", "code", "hr", "def", "html"]);
+const SAYABLE = /[\p{L}\p{N}]/u; // a server refuses what has neither, as an emoji alone
+const LONG = 1000; // characters: a longer list is read item by item, for a server has a longest text
 
 export class Reader {
   #controller = new AbortController();
@@ -20,8 +22,8 @@ export class Reader {
 
   /** Tokens of markdown. What is not made to be heard, such as code, is passed over. */
   read(blocks) {
-    for (const {type, raw} of blocks) {
-      if (!SILENT.has(type)) this.#before = this.#before.then(() => this.#speak(raw)).catch((error) => this.#fail(error));
+    for (const raw of blocks.filter(({type}) => !SILENT.has(type)).flatMap(texts)) {
+      if (SAYABLE.test(raw)) this.#before = this.#before.then(() => this.#speak(raw)).catch((error) => this.#fail(error));
     }
   }
 
@@ -44,3 +46,5 @@ export class Reader {
     if (!this.#controller.signal.aborted) await speak(this.player, this.id, {input: text}, this.#controller.signal);
   }
 }
+
+const texts = ({type, raw, items}) => (type === "list" && raw.length > LONG ? items.map((item) => item.raw) : [raw]);

@@ -3,6 +3,7 @@
 import {Markdown} from "/web/markdown.js";
 import {Framer, RATE, bytes, floats, fromBase64, toBase64} from "/web/pcm.js";
 import {Player} from "/web/player.js";
+import {Reader} from "/web/reader.js";
 import {Resampler} from "/web/resampler.js";
 import {key, refusal, socket} from "/web/server.js";
 import {EventReader} from "/web/sse.js";
@@ -173,4 +174,35 @@ export function a_socket_carries_the_key_as_a_protocol() {
     key.set("");
     globalThis.WebSocket = real;
   }
+}
+
+/** What a server is asked to say of `text`, up to "End."; it refuses signs alone, and what is long, as a server does. */
+async function read(text) {
+  const real = globalThis.fetch;
+  const inputs = [];
+  const close = () => inputs.at(-1) === "End." && player.end();
+  const player = Object.assign(new EventTarget(), {flush() {}, wake() {}, play() {}, close});
+  try {
+    await new Promise((end, fail) => {
+      player.end = end;
+      globalThis.fetch = async (_, {body}) => {
+        inputs.push(JSON.parse(body).input.trim());
+        return new Response("", {status: /\w/.test(inputs.at(-1)) && inputs.at(-1).length < 4096 ? 200 : 400});
+      };
+      new Reader(player, (words) => fail(new Error(words))).readAll(text);
+    });
+  } finally {
+    globalThis.fetch = real;
+  }
+  return inputs;
+}
+
+export async function what_has_nothing_to_say_does_not_end_the_reading() {
+  equal(await read("One.\n\n🎉🎉🎉\n\n✅\n\n…\n\nEnd."), ["One.", "End."]);
+}
+
+export async function a_list_is_read_whole_unless_it_is_long() {
+  equal(await read("- one\n- two\n\nEnd."), ["- one\n- two", "End."]);
+  const item = `- ${"word ".repeat(300).trim()}`;
+  equal(await read(`${item}\n${item}\n- 🎉\n${item}\n\nEnd.`), [item, item, item, "End."]);
 }
