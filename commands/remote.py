@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, ClassVar
 
 import httpx
@@ -74,11 +75,23 @@ async def connected(url: str, key: str) -> AsyncGenerator[httpx.AsyncClient, Non
         raise InvalidInput(f"--server: expected an address such as http://127.0.0.1:3000; got {url!r}")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        client = httpx.AsyncClient(base_url=address, headers=headers, timeout=TIMEOUT)
+        client = httpx.AsyncClient(base_url=address, headers=headers, timeout=TIMEOUT, mounts=_past_proxies(httpx.URL(address).host))
     except (httpx.InvalidURL, ValueError) as error:
         raise InvalidInput(f"--server: {url!r} is no address ({error}): expected one such as http://127.0.0.1:3000") from None
     async with client:
         yield client
+
+
+def _past_proxies(host: str) -> dict[str, None]:
+    """Of this machine a proxy knows nothing, and it would be told the prompts and the key."""
+    return {f"all://[{host}]" if ":" in host else f"all://{host}": None} if _is_loopback(host) else {}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 TRY = r"""
 Fireside is ready at {url}: open it in a browser. Or, in another terminal, try:
@@ -24,6 +24,9 @@ Fireside is ready at {url}: open it in a browser. Or, in another terminal, try:
   curl -N {url}/generate{key} -H 'Content-Type: application/json' -d '{{"prompt": "Once upon a time", "max_tokens": 60}}'
 
 """  # noqa: E501 - each command is one line, to be copied
+
+OPENER = build_opener(ProxyHandler({}))
+"""The server is on this machine: a proxy of `http_proxy` would look for it on its own."""
 
 KEY = " -H 'Authorization: Bearer YOUR_KEY'"
 
@@ -67,7 +70,7 @@ def looks(url: str) -> Iterator[dict[str, Any]]:
 def status_of(url: str) -> dict[str, Any]:
     """Empty while the server does not answer yet. Raises PermissionError where it asks for a key."""
     try:
-        with urlopen(f"{url}/v1/status", timeout=5) as answer:
+        with OPENER.open(f"{url}/v1/status", timeout=5) as answer:
             status: dict[str, Any] = json.load(answer)
             return status
     except HTTPError as error:
@@ -80,7 +83,7 @@ def status_of(url: str) -> dict[str, Any]:
 
 def is_ready(url: str) -> bool:
     try:
-        with urlopen(f"{url}/readyz", timeout=5):
+        with OPENER.open(f"{url}/readyz", timeout=5):
             return True
     except OSError:
         return False

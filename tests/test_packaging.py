@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ import yaml
 
 import settings
 from scripts import settings_page
+from tests.servers import Server, free_port
 
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "requirements"
@@ -98,6 +103,13 @@ def test_the_image_runs_unprivileged_without_a_shell_and_says_how_it_is() -> Non
     assert yaml.safe_load(instructions["ENTRYPOINT"]) == ["fireside"]
     assert yaml.safe_load(instructions["CMD"])[0] == "serve"
     assert "/var/lib/fireside" in yaml.safe_load(instructions["VOLUME"])
+
+
+def test_the_image_asks_for_its_health_past_a_proxy(server: Server) -> None:
+    (check,) = (json.loads(rest.partition("CMD ")[2]) for word, rest in dockerfile() if word == "HEALTHCHECK")
+    nobody = {"http_proxy": f"http://127.0.0.1:{free_port()}", "no_proxy": ""}
+    variables = {**os.environ, **nobody, "FIRESIDE_SERVER__PORT": server.url.rpartition(":")[2]}
+    subprocess.run([sys.executable, *check[1:]], env=variables, check=True)
 
 
 def test_the_bento_lists_only_what_exists() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from commands.remote import Remote
+from commands.remote import Remote, connected
 from models.base import SpeechJob
 from models.errors import EngineFailed
 from settings import load
@@ -94,6 +95,18 @@ def test_the_key_is_sent_and_is_no_setting(guarded: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("FIRESIDE_API_KEY", "sesame")
     refused(run(*hello), "did not answer with a list of voices")
     assert load("mock").speech.engine == "mock"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("host", "through"), [("127.0.0.1", False), ("localhost", False), ("[::1]", False), ("fire.example", True)])
+async def test_a_proxy_learns_nothing_that_is_said_to_this_machine(
+    guarded: str, monkeypatch: pytest.MonkeyPatch, host: str, through: bool
+) -> None:
+    monkeypatch.setenv("http_proxy", guarded)
+    monkeypatch.setenv("no_proxy", "")
+    async with connected(f"http://{host}:{free_port()}", "sesame") as client:
+        with nullcontext() if through else pytest.raises(httpx.ConnectError):
+            assert (await client.get("/v1/models")).json() == {"models": []}
 
 
 @pytest.mark.anyio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +14,13 @@ import httpx
 from tests.servers import ROOT, Server, free_port, serve
 
 
-def beside(port: int) -> subprocess.Popen[str]:
+def beside(port: int, **more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "scripts/when_ready.py", str(port)]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **more}, stderr=subprocess.PIPE, text=True)
 
 
-def test_it_says_when_the_server_is_ready_with_three_commands() -> None:
-    with beside(port := free_port()) as script, serve("mock", port=port):
+def test_it_says_when_the_server_is_ready_with_three_commands_whatever_proxy_there_is() -> None:
+    with beside(port := free_port(), http_proxy=f"http://127.0.0.1:{free_port()}", no_proxy="") as script, serve("mock", port=port):
         _, said = script.communicate(timeout=60)
     assert script.returncode == 0
     assert said.count("\n  curl ") == 3
