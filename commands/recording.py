@@ -202,12 +202,23 @@ def check(target: Target, *, resume: bool, force: bool) -> None:
     """Raises InvalidInput where something is there that would be lost, or no folder for it."""
     if not target.path.parent.is_dir():
         raise InvalidInput(f"{target.path.parent} is no folder: make it first, or choose another")
-    if resume and target.part.exists():
+    if resume and target.part.exists() and _can_go_on(target):
         return
     if target.path.exists() and not force:
         raise InvalidInput(f"{target.path} is there already: choose another name, or overwrite it with --force")
-    if target.part.exists() and not force:
+    if not target.part.exists() or force:
+        return
+    if _can_go_on(target):
         raise InvalidInput(f"{target.part} is there, of a run that was stopped: go on with --resume, or begin anew with --force")
+    raise InvalidInput(
+        f"{target.part} is there, of a run that was stopped, and no {target.journal.name} to go on by, as of a text from a pipe: "
+        "move it away, or begin anew with --force"
+    )
+
+
+def _can_go_on(target: Target) -> bool:
+    """Without a journal nobody knows what of the audio is good, and to begin anew would cost all of it; an empty file has none."""
+    return target.journal.exists() or not target.part.stat().st_size
 
 
 def _found(target: Target, terms: Terms | None, force: bool) -> Record | None:

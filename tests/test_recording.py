@@ -151,6 +151,12 @@ async def test_what_a_stopped_run_left_is_not_lost_by_accident(tmp_path: Path) -
     assert np.array_equal(samples((tmp_path / "book.wav").read_bytes()), WHOLE)
 
 
+async def test_a_run_that_was_stopped_before_its_journal_has_nothing_to_lose(tmp_path: Path) -> None:
+    target(tmp_path).part.touch()
+    assert await resume(target(tmp_path)) == Seam()
+    assert names(tmp_path) == ["book.wav"]
+
+
 async def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
     first = Recording(target(tmp_path), TERMS, None, locked(target(tmp_path).part))
     await speak(first, 4)
@@ -176,7 +182,13 @@ async def test_audio_from_a_pipe_is_not_taken_for_that_of_an_older_run(tmp_path:
     made = Recording(target(tmp_path), None, None, locked(target(tmp_path).part))
     await made.write(Audio(np.zeros(len(WHOLE), np.int16), RATE))
     made.close()  # as kill -9 leaves it
-    assert await resume(target(tmp_path)) == Seam()
+    for again in (False, True):
+        with pytest.raises(InvalidInput, match=r"no book\.wav\.resume to go on by, .* or begin anew with --force"):
+            check(target(tmp_path), resume=again, force=False)
+    with pytest.raises(InvalidInput, match="begin anew with --force"):
+        await resume(target(tmp_path))
+    assert not samples(target(tmp_path).part.read_bytes()).any(), "it is still that of the pipe"
+    assert await resume(target(tmp_path), force=True) == Seam()
     assert np.array_equal(samples((tmp_path / "book.wav").read_bytes()), WHOLE)
 
 
