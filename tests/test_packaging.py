@@ -101,7 +101,8 @@ def test_the_image_runs_unprivileged_without_a_shell_and_says_how_it_is() -> Non
     assert int(instructions["USER"].split(":")[0]) > 0
     assert "/livez" in instructions["HEALTHCHECK"]
     assert yaml.safe_load(instructions["ENTRYPOINT"]) == ["fireside"]
-    assert yaml.safe_load(instructions["CMD"])[0] == "serve"
+    assert yaml.safe_load(instructions["CMD"]) == ["serve"], "the profile is FIRESIDE_PROFILE's, which -e sets"
+    assert "FIRESIDE_PROFILE=gpu" in {word for key, rest in last_stage if key == "ENV" for word in rest.split()}
     assert "/var/lib/fireside" in yaml.safe_load(instructions["VOLUME"])
 
 
