@@ -8,13 +8,32 @@ import yaml
 
 MOST = 100_000
 """Values in a profile, written out."""
+MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Here, and not where the values are made: by then what merge keys bring stands beside the keys that may well replace it."""
+        node = super().compose_mapping_node(anchor)
+        _check_keys(node)
+        return node
+
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         super().flatten_mapping(node)
         if len(node.value) > MOST:
             raise yaml.YAMLError(f"its merge keys stand for more than {MOST} values")
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    """PyYAML would drop the first of two in silence, and with it perhaps all of a part."""
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
+            continue
+        name, line = (key.tag, key.value), key.start_mark.line + 1
+        if name in lines:
+            raise yaml.YAMLError(f"line {line} has the key {key.value!r} again, which is in line {lines[name]}: make them one")
+        lines[name] = line
 
 
 def read_yaml(text: str) -> Any:

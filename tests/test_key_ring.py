@@ -54,6 +54,7 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
     "broken",
     [
         "alice: [",
+        "alice: {hash: x}\nalice: {hash: x}",
         "alice: 2024-13-01",
         "alice: !!int ''",
         "alice: !!bool x",

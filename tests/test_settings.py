@@ -201,6 +201,24 @@ def test_a_profile_that_is_no_plain_data_is_refused_at_once(tmp_path: Path, cont
         settings.load(profile(tmp_path, content))
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("text: {engine: none}\nserver: {port: 1}\n'text': {}\n", "line 3 has the key 'text' again, which is in line 1"),
+        ("weights:\n  a: {hub: me/a}\n  a: {hub: me/b}\n", "line 3 has the key 'a' again, which is in line 2"),
+    ],
+)
+def test_a_key_that_comes_twice_is_refused(tmp_path: Path, content: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=rf"mine\.yaml is not YAML: {told}: make them one"):
+        settings.load(profile(tmp_path, content))
+
+
+def test_a_key_may_replace_what_a_merge_brings(tmp_path: Path) -> None:
+    text = "weights:\n  a: &a {hub: me/a, revision: v1}\n  b: &b {<<: *a, revision: v2}\n  c: {<<: *b, <<: *a, hub: me/c, revision: v3}\n"
+    loaded = settings.load(profile(tmp_path, text)).weights
+    assert loaded == {name: settings.Hub(hub=f"me/{hub}", revision=f"v{n}") for n, (name, hub) in enumerate(("aa", "ba", "cc"), 1)}
+
+
 def test_a_variable_is_no_way_around_that(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRESIDE_TEXT__ARGS__X", "&a [*a]")
     with pytest.raises(SettingsError, match="FIRESIDE_TEXT__ARGS__X is no YAML value"):
