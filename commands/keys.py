@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -32,17 +32,16 @@ def add(
     priority: Annotated[int, typer.Option(min=-100, max=100, help="Where requests wait, a higher number goes first.")] = 0,
 ) -> None:
     """Make a key and show it, this once."""
-    settings = load(profile)
-    file, keys = _held(settings)
     keys_file.check_name(name)
-    if name in keys_file.all_of(settings):
-        raise SettingsError(f"there is a key named {name} already: `fireside keys rotate {name}` makes a new one in its place")
+    settings, new = load(profile), keys_file.new_key()
     limits = {"concurrency": concurrency, "requests_per_minute": requests_per_minute, "tokens_per_minute": tokens_per_minute}
     wanted = {"scopes": _scopes(scopes)} if scopes else {}
-    new = keys_file.new_key()
-    keys[name] = Key.model_validate({"hash": keys_file.hashed(new), "priority": priority, **limits, **wanted})
-    keys_file.write(file, keys)
-    _tell(new, f"{name} opens {', '.join(keys[name].scopes)}; kept by its hash in {file}. It is not shown again.")
+    key = Key.model_validate({"hash": keys_file.hashed(new), "priority": priority, **limits, **wanted})
+    with keys_file.changing(file := keys_file.path(settings)) as keys:
+        if name in keys or name in settings.access.keys:
+            raise SettingsError(f"there is a key named {name} already: `fireside keys rotate {name}` makes a new one in its place")
+        keys[name] = key
+    _tell(new, f"{name} opens {', '.join(key.scopes)}; kept by its hash in {file}. It is not shown again.")
 
 
 @app.command("list")
@@ -60,28 +59,27 @@ def list_keys(profile: Profile = None) -> None:
 @app.command()
 def rotate(name: Name, profile: Profile = None) -> None:
     """Make a new key in a key's place, and show it, this once. The old one opens nothing any more."""
-    file, keys = _held(load(profile), name)
     new = keys_file.new_key()
-    keys[name] = keys[name].model_copy(update={"hash": keys_file.hashed(new)})
-    keys_file.write(file, keys)
+    with _held(load(profile), name) as keys:
+        keys[name] = keys[name].model_copy(update={"hash": keys_file.hashed(new)})
     _tell(new, f"{name} is a new key now. It is not shown again.")
 
 
 @app.command()
 def remove(name: Name, profile: Profile = None) -> None:
     """From now on the key opens nothing."""
-    file, keys = _held(load(profile), name)
-    del keys[name]
-    keys_file.write(file, keys)
+    with _held(load(profile), name) as keys:
+        del keys[name]
     show.say(f"{name} is removed")
 
 
-def _held(settings: Settings, name: str = "") -> tuple[Path, dict[str, Key]]:
+@contextmanager
+def _held(settings: Settings, name: str) -> Iterator[dict[str, Key]]:
     file = keys_file.path(settings)
-    keys = keys_file.read(file)
-    if name and name not in keys:
-        raise SettingsError(f"there is no key named {name} in {file}: there are {', '.join(keys) or 'none'}")
-    return file, keys
+    with keys_file.changing(file) as keys:
+        if name not in keys:
+            raise SettingsError(f"there is no key named {name} in {file}: there are {', '.join(keys) or 'none'}")
+        yield keys
 
 
 def _scopes(given: str) -> Sequence[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
@@ -70,6 +72,27 @@ def in_force(settings: Settings) -> dict[str, Key]:
     if settings.access.keys_file and not file.is_file():
         raise SettingsError(f"access.keys_file is {file}, which is not there: make a key (`fireside keys add NAME`), or correct it")
     return all_of(settings)
+
+
+@contextmanager
+def changing(file: Path) -> Iterator[dict[str, Key]]:
+    """The keys, which are written again at the end: one command at a time, or the last to write would undo what the others did."""
+    with _locked(file.resolve()):
+        keys = read(file)
+        yield keys
+        write(file, keys)
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """By a file beside it, as it is another file itself after each change. Opened for reading: it may be another user's."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(file.with_name(f".{file.name}.lock"), os.O_RDONLY | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write(file: Path, keys: dict[str, Key]) -> None:

@@ -7,6 +7,8 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from cli import app
+from commands import keys
 from settings import keys_file
 from tests.servers import Server, serve
 from tests.waiting import looks
@@ -260,3 +263,15 @@ def test_a_key_is_shown_once_and_kept_by_its_hash(tmp_path: Path) -> None:
         done = CliRunner().invoke(app, ["keys", *arguments], env={"FIRESIDE_HOME": str(tmp_path)})
         assert done.exit_code == 1
         assert words in done.stderr
+
+
+def test_commands_that_run_at_once_lose_nothing_of_each_other_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESIDE_HOME", str(tmp_path))
+    monkeypatch.setenv("FIRESIDE_PROFILE", "mock")
+    old, new = [f"old-{number}" for number in range(20)], [f"new-{number}" for number in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(keys.add, old))
+        assert sorted(keys_file.read(tmp_path / "keys.yaml")) == sorted(old)
+        changes = [*(partial(keys.remove, name) for name in old), *(partial(keys.add, name) for name in new)]
+        list(pool.map(lambda change: change(), changes))
+    assert sorted(keys_file.read(tmp_path / "keys.yaml")) == sorted(new)
