@@ -42,9 +42,18 @@ def _write_model(path: Path, folder: Path, progress: Progress) -> None:
     from transformers import AutoModelForCausalLM, GgufConfig
 
     options: dict[str, Any] = {"dtype": torch.bfloat16, "quantization_config": GgufConfig(dequantize=True), "local_files_only": True}
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, **options)
+    model, found = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, output_loading_info=True, **options)
+    _check_whole(path, sorted(found["missing_keys"]))
     progress("writing safetensors", 0, 0)
     model.save_pretrained(folder)
+
+
+def _check_whole(path: Path, missing: list[str]) -> None:
+    """transformers fills what is missing with random numbers. A weight that is tied to another is not among it."""
+    if missing:
+        raise WeightsError(
+            f"{path.name} is no whole model: {len(missing)} of its tensors are missing, {missing[0]} first; download or convert it again"
+        )
 
 
 def _write_tokenizer(path: Path, folder: Path, progress: Progress) -> None:

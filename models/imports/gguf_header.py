@@ -52,12 +52,19 @@ def check(path: Path) -> str:
     """The architecture of a GGUF file that keeps its promises. Raises WeightsError for one that is truncated or lies."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _check(Cursor(data))
+            architecture, parts = _check(Cursor(data))
     except ValueError as error:  # mmap refuses an empty file with ValueError
         raise WeightsError(f"{path.name} is no whole GGUF file: {error}; download or convert it again") from error
+    if parts > 1:
+        raise WeightsError(
+            f"{path.name} is one of {parts} parts of a model: expected a whole one; make it with "
+            "`llama-gguf-split --merge FIRST_PART.gguf WHOLE.gguf` and import that"
+        )
+    return architecture
 
 
-def _check(cursor: Cursor) -> str:
+def _check(cursor: Cursor) -> tuple[str, int]:
+    """The architecture, and of how many files this is one."""
     if cursor.data[:4] != b"GGUF":
         raise Lie(f"it starts with {cursor.data[:4]!r} instead of b'GGUF'")
     cursor.skip(4, "the magic")
@@ -68,11 +75,9 @@ def _check(cursor: Cursor) -> str:
         raise Lie(f"{tensors} tensors and {keys} keys are not believable")
     values = dict(_pair(cursor) for _ in range(keys))
     _check_tensors(cursor, tensors, int(values.get("general.alignment") or 32))
-    return values.get("general.architecture") or _nameless()
-
-
-def _nameless() -> str:
-    raise Lie("it names no architecture")
+    if not (architecture := values.get("general.architecture")):
+        raise Lie("it names no architecture")
+    return architecture, int(values.get("split.count") or 1)
 
 
 def _pair(cursor: Cursor) -> tuple[str, str]:

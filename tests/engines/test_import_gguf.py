@@ -35,6 +35,26 @@ def test_smollm2_answers_after_the_import(smollm2: Path, tmp_path: Path) -> None
     assert "Paris" in tokenizer.decode(model.generate(**inputs, max_new_tokens=12, do_sample=False)[0])
 
 
+def test_a_file_without_one_of_the_tensors_is_refused(smollm2: Path, tmp_path: Path) -> None:
+    content = smollm2.read_bytes().replace(b"blk.5.ffn_down.weight", b"blk.5.ffn_else.weight")
+    (tmp_path / "model.gguf").write_bytes(content)
+    store = Store(tmp_path / "store")
+    with pytest.raises(WeightsError, match=r"1 of its tensors are missing, model\.layers\.5\.mlp\.down_proj\.weight first"):
+        store.add("model", builder_for(tmp_path / "model.gguf"))
+    assert (store.list(), store.broken()) == ((), ())
+
+
+def test_a_part_of_a_model_is_refused(tmp_path: Path) -> None:
+    def text(content: str) -> bytes:
+        return struct.pack("<Q", len(content)) + content.encode()
+
+    keys = text("general.architecture") + struct.pack("<I", 8) + text("llama") + text("split.count") + struct.pack("<IH", 2, 3)
+    tensor = text("w") + struct.pack("<IQIQ", 1, 8, 0, 0)
+    (tmp_path / "model.gguf").write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 1, 2) + keys + tensor + bytes(200))
+    with pytest.raises(WeightsError, match=r"one of 3 parts of a model: .*llama-gguf-split --merge"):
+        gguf_header.check(tmp_path / "model.gguf")
+
+
 def test_a_truncated_file_is_refused(smollm2: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     shutil.copy(smollm2, path)
