@@ -91,6 +91,20 @@ def test_a_voice_is_replaced_only_on_demand(tmp_path: Path) -> None:
     assert [path.name for path in home.iterdir()] == ["ann"]
 
 
+@pytest.mark.parametrize("source", ["voices/ann.wav", "two.wav"])
+def test_a_recording_that_was_dropped_there_is_replaced_too(tmp_path: Path, source: str) -> None:
+    home = tmp_path / "voices"
+    home.mkdir()
+    for path in ("voices/ann.wav", "voices/ann.flac", "voices/bob.wav", "two.wav"):
+        recording(tmp_path / path, 3 if path == source else 2)
+    wanted = (tmp_path / source).read_bytes()
+    kept = keep(home, "ann", tmp_path / source, replace=True)
+    assert [clone.name for clone in clones(home)] == ["ann", "bob"]
+    assert clones(home)[0] == kept
+    assert kept.recording.read_bytes() == wanted
+    assert sorted(path.name for path in home.iterdir()) == ["ann", "bob.wav"]
+
+
 def test_a_voice_that_no_model_can_clone_leaves_the_old_one_in_its_place(tmp_path: Path) -> None:
     home = tmp_path / "voices"
     old = keep(home, "ann", recording(tmp_path / "one.wav"))

@@ -69,9 +69,17 @@ def keep(
         prepare(made, heard)
         shutil.rmtree(home / name, ignore_errors=True)
         draft.replace(home / name)
+        _drop(home, name)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return Clone(name, home / name / made.recording.name, home / name, language)
+
+
+def _drop(home: Path, name: str) -> None:
+    """The recordings of that name that were put there: they would be the voice still, before what is in its folder."""
+    for path in list(_entries(home)):
+        if path.is_file() and path.stem == name:
+            path.unlink()
 
 
 def _written(folder: Path, name: str, recording: Path, language: str) -> Clone:
