@@ -33,10 +33,12 @@ def list_models(profile: Profile = None) -> None:
     store = weights.store_of(load(profile))
     rows = show.table("name", "kind", "size", "licence", "source", "state")
     for model in store.list():
-        rows.add_row(model.name, model.kind, show.size(model.size), model.licence, model.source, "ready")
+        cells = (model.name, model.kind, show.size(model.size), model.licence, model.source, "ready")
+        rows.add_row(*map(show.cell, cells))
     for name, why in store.broken():
-        rows.add_row(name, "", "", "", "", f"[red]{why}[/red]")
-    show.console.print(rows if rows.row_count else f"no models in {store.root}: run `fireside models prepare`", soft_wrap=True)
+        rows.add_row(show.cell(name), "", "", "", "", f"[red]{show.cell(why)}[/red]")
+    none = show.cell(f"no models in {store.root}: run `fireside models prepare`")
+    show.console.print(rows if rows.row_count else none, soft_wrap=True)
 
 
 @app.command()

@@ -34,6 +34,11 @@ def fail(message: str) -> None:
     errors.print(f"[red]error:[/red] {escape(harmless(message))}")
 
 
+def cell(value: object) -> str:
+    """Of a table, as it is: what a model's files say is neither rich's markup nor the terminal's."""
+    return escape(harmless(str(value)))
+
+
 def table(*columns: str) -> Table:
     return Table(*columns, box=None, pad_edge=False, header_style="bold")
 

@@ -29,18 +29,13 @@ def list_voices(profile: Profile = None) -> None:
     rows = show.table("name", "language", "rate", "speakers", "licence", "source")
     for model in store.list():
         if model.kind == "speech":
-            speakers = model.details.get("speakers") or []
-            rows.add_row(
-                model.name,
-                str(model.details.get("language")),
-                str(model.details.get("rate")),
-                _names(speakers),
-                model.licence,
-                model.source,
-            )
+            details, speakers = model.details, model.details.get("speakers") or []
+            cells = (model.name, details.get("language"), details.get("rate"), _names(speakers), model.licence, model.source)
+            rows.add_row(*map(show.cell, cells))
     for clone in clones(voices_of(settings)):
-        rows.add_row(clone.name, clone.language or "en", "", "1", "", f"cloned from {clone.recording}")
-    show.console.print(rows if rows.row_count else f"no voices in {store.root}: run `fireside voices import VOICE.onnx`", soft_wrap=True)
+        rows.add_row(*map(show.cell, (clone.name, clone.language or "en", "", "1", "", f"cloned from {clone.recording}")))
+    none = show.cell(f"no voices in {store.root}: run `fireside voices import VOICE.onnx`")
+    show.console.print(rows if rows.row_count else none, soft_wrap=True)
 
 
 @app.command("import")

@@ -130,6 +130,21 @@ def test_voices_are_listed_with_who_speaks(run: Run, tmp_path: Path) -> None:
     assert "p225, p226" in run("voices", "list").stdout
 
 
+def test_what_a_models_files_say_is_neither_markup_nor_the_terminals(run: Run, tmp_path: Path, home: Path) -> None:
+    folder = coqui_folder(tmp_path)
+    (folder / "speaker_ids.json").write_text(json.dumps({"[/b]\x1b]0;x\x07": 0}))
+    (folder / "[").mkdir()
+    (folder / "[/i]\x1b[2J.txt").touch()
+    assert run("voices", "import", folder, "--name", "ann", "--licence", "[/u]\x9b2J").exit_code == 0
+    lists = [run("models", "list"), run("voices", "list")]
+    (home / "models" / "ann" / "[/i]\x1b[2J.txt").unlink()
+    lists.append(run("models", "list"))
+    assert [result.exit_code for result in lists] == [0, 0, 0], lists
+    for result, words in zip(lists, ("[/u]", "[/b]", "[/i]"), strict=True):
+        assert words in result.stdout
+        assert not {"\x1b", "\x07", "\x9b"} & set(result.stdout)
+
+
 def test_a_revision_that_is_not_the_profiles_is_not_ready(run: Run, tmp_path: Path, home: Path) -> None:
     weights.Store(home / "models").add("small", builder_for(text_folder(tmp_path), source="hub:me/small", revision="a" * 40))
     mine = profile(tmp_path, weights={"small": {"hub": "me/small", "revision": "v2"}}, text={"engine": "vllm", "model": "small"})
