@@ -10,6 +10,8 @@ from models.errors import TermsNotAgreed
 
 CPML = "CPML"
 CPML_TEXT = "https://tts-hub.github.io/cpml"
+UNNAMED = ("unknown", "other")
+"""What stands where a licence would: "other" is the hub's word for one that it has no name for, the CPML among them."""
 
 
 def agreed(licence: str, terms: Iterable[str]) -> bool:
@@ -18,7 +20,7 @@ def agreed(licence: str, terms: Iterable[str]) -> bool:
 
 def check(name: str, folder: Path, licence: str, terms: Iterable[str]) -> None:
     """Raises TermsNotAgreed for XTTS under the licence it is published with, or an unknown one, unless `terms` has it."""
-    if not (licence.upper() == CPML or (licence == "unknown" and is_xtts(folder))) or agreed(CPML, terms):
+    if not (licence.upper() == CPML or (licence.lower() in UNNAMED and is_xtts(folder))) or agreed(CPML, terms):
         return
     raise TermsNotAgreed(
         f"{name} is under the Coqui Public Model License, which allows no commercial use: read {CPML_TEXT}, and if you agree set "

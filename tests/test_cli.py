@@ -328,7 +328,7 @@ def test_terms_are_agreed_to_in_the_profile_and_nowhere_else(run: Run, tmp_path:
     assert "agreed_terms" not in run("check", "--profile", path).stderr
 
 
-@pytest.mark.parametrize(("licence", "exit_code"), [("unknown", 1), ("CPML", 1), ("Apache-2.0", 0)])
+@pytest.mark.parametrize(("licence", "exit_code"), [("unknown", 1), ("other", 1), ("CPML", 1), ("Apache-2.0", 0)])
 def test_weights_of_the_same_kind_may_be_under_other_terms(run: Run, tmp_path: Path, licence: str, exit_code: int) -> None:
     path = xtts(tmp_path, licence)
     assert run("models", "import", tmp_path / "xtts", "--name", "mine").exit_code == 0

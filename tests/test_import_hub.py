@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from models.errors import WeightsError
+from models import terms
+from models.errors import TermsNotAgreed, WeightsError
 from models.imports.hub import HubBuilder
 from models.store import Store
 
@@ -38,7 +39,7 @@ class Hub(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.cut, self.requests = dict(FILES), 0, list[tuple[str, str, str]]()
+        self.files, self.licence, self.cut, self.requests = dict(FILES), "apache-2.0", 0, list[tuple[str, str, str]]()
 
     def sent(self, name: str) -> list[str]:
         """The Range of every GET of a file."""
@@ -67,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
                     "id": "me/small",
                     "sha": COMMIT,
                     "siblings": self._siblings(),
-                    "cardData": {"license": "apache-2.0"},
+                    "cardData": {"license": self.server.licence},
                     "tags": [],
                 }
             )
@@ -153,6 +154,18 @@ def test_a_pull_brings_what_is_needed_and_records_the_commit(hub: Hub, store: St
     assert (model.kind, model.source, model.revision, model.licence) == ("text", "hub:me/small", COMMIT, "apache-2.0")
     assert (model.folder / "model.safetensors").read_bytes() == WEIGHTS
     assert {path.name for path in model.folder.iterdir()} == {"config.json", "tokenizer.json", "model.safetensors", "fireside.json"}
+
+
+@pytest.mark.parametrize("told", ["other", "mit"])
+def test_of_xtts_no_page_names_other_terms(hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch, told: str) -> None:
+    config = {"model": "xtts", "audio": {"sample_rate": 22050}, "languages": ["en"]}
+    hub.licence, hub.files = told, {"config.json": json.dumps(config).encode(), "model.pth": b"weights"}
+    monkeypatch.setitem(globals(), "FILES", hub.files)
+    model = pull(store)
+    with pytest.raises(TermsNotAgreed, match=r"speech\.agreed_terms"):
+        terms.check("small", model.folder, model.licence, ())
+    ours = store.add("small", HubBuilder("me/small", "main", "Apache-2.0"), replace=True)
+    terms.check("small", ours.folder, ours.licence, ())
 
 
 def test_a_pull_that_was_cut_goes_on_where_it_stopped(hub: Hub, store: Store) -> None:

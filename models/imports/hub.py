@@ -17,6 +17,7 @@ from models.imports.download import Remote, failed, fetch
 from models.imports.folder import finish
 from models.manifest import RESUME, Card, Progress
 from models.store import Builder
+from models.terms import is_xtts
 
 ALWAYS = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "LICENSE*", "README.md")
 NEVER = ("original/*", "consolidated*", "onnx/*", "openvino/*", "*/.*", ".*")
@@ -43,7 +44,7 @@ class HubBuilder(Builder):
         commit, files = repository.sha, _wanted(self.hub, repository)
         _begin(folder, commit)
         _fetch(self.hub, commit, files, folder, progress)
-        licence = self.licence if self.licence != "unknown" else _licence(repository)
+        licence = self.licence if self.licence != "unknown" else _licence(repository, folder)
         return finish(folder, self.source, commit, licence).model_copy(update={"requested": self.revision})
 
 
@@ -123,6 +124,7 @@ def _remote(hub: str, commit: str, file: Any) -> Remote:
     return Remote(file.rfilename, url, file.size, file.lfs.sha256 if file.lfs else "")
 
 
-def _licence(repository: Any) -> str:
-    card = repository.card_data
+def _licence(repository: Any, folder: Path) -> str:
+    """The page's word, but for XTTS: whoever put it there, it is under Coqui's terms unless the user knows of others."""
+    card = None if is_xtts(folder) else repository.card_data
     return str(card.get("license") or "unknown") if card else "unknown"
