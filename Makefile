@@ -35,7 +35,7 @@ help: ## list the verbs
 serve: $(if $(filter gpu,$(STACK)),compiler) ## install what PROFILE needs, get its weights, serve on PORT
 	@$(ENVIRONMENT) $(STACK) $(STACK) $(WEIGHTS)
 	@$(FIRESIDE) models prepare --profile $(PROFILE)
-	@.venv/$(STACK)/bin/python scripts/when_ready.py $(PORT) & exec $(FIRESIDE) serve --profile $(PROFILE) --port $(PORT)
+	@.venv/$(STACK)/bin/python -m scripts.when_ready $(PROFILE) $(PORT) & exec $(FIRESIDE) serve --profile $(PROFILE) --port $(PORT)
 
 test: ## the tests that need no GPU, no torch and no weights
 	@$(ENVIRONMENT) test mock dev

@@ -86,9 +86,7 @@ def _piped() -> str:
 def _local(profile: str | None) -> str:
     from settings import load
 
-    server = load(profile).server
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)
-    return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
+    return load(profile).server.url
 
 
 def _leave(*_: Any) -> NoReturn:

@@ -1,5 +1,5 @@
-"""Say when the server is ready, with three commands to try, or why it is not. `make serve PORT=...` starts it just before the server,
-as a child of the same process, and it ends with it."""
+"""Say when the server of a profile is ready, with three commands to try, or why it is not. `make serve PROFILE=... PORT=...` starts it just
+before the server, as a child of the same process, and it ends with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
+
+from settings import load
 
 TRY = r"""
 Fireside is ready at {url}: open it in a browser. Or, in another terminal, try:
@@ -31,12 +34,13 @@ OPENER = build_opener(ProxyHandler({}))
 KEY = " -H 'Authorization: Bearer YOUR_KEY'"
 
 
-def main(port: int) -> int:
-    if taken(port):
+def main(profile: str, port: int) -> int:
+    url = load(profile).server.model_copy(update={"port": port}).url
+    if taken(url):
         say(f"==> port {port} is taken by another program: choose another with PORT=\n")
         return 1
     server, started, told = os.getppid(), time.monotonic(), 0.0
-    looking = looks(url := f"http://127.0.0.1:{port}")
+    looking = looks(url)
     while not (status := next(looking)).get("ready"):
         if os.getppid() != server:
             return 1
@@ -52,10 +56,14 @@ def main(port: int) -> int:
     return 0
 
 
-def taken(port: int) -> bool:
+def taken(url: str) -> bool:
     """By somebody else: our server is not there yet."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname, address.port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def looks(url: str) -> Iterator[dict[str, Any]]:
@@ -100,4 +108,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -17,6 +17,12 @@ class Server(Part):
     drain_timeout: float = Field(30, gt=0)
     """Seconds that requests in flight get to finish after SIGTERM; then they end with an error, and the process ends."""
 
+    @property
+    def url(self) -> str:
+        """Where a program on this machine finds it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
     @field_validator("host")
     @classmethod
     def _address(cls, host: str) -> str:

@@ -93,20 +93,27 @@ FIRESIDE = ("cli", "serve")
 
 @contextmanager
 def serve(
-    profile: str, *, by: tuple[str, ...] = BENTOML, port: int = 0, ready_within: float = 90, wait: str = "/readyz", **environment: str
+    profile: str,
+    *,
+    by: tuple[str, ...] = BENTOML,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ready_within: float = 90,
+    wait: str = "/readyz",
+    **environment: str,
 ) -> Iterator[Server]:
     """`environment` is added to the process's, e.g. FIRESIDE_TEXT__MOCK__TTFT="0.1". "" as `wait` does not wait."""
     port = port or free_port()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
-        command = [sys.executable, "-m", *by, "--host", "127.0.0.1", "--port", str(port)]
+        command = [sys.executable, "-m", *by, "--host", host, "--port", str(port)]
         env = {**os.environ, "FIRESIDE_PROFILE": profile, "BENTOML_HOME": folder, "BENTOML_DO_NOT_TRACK": "True", **environment}
         with log.open("wb") as sink:
             # No session of its own: Linux shares the cores out by session first, and tests were seen to get next to nothing beside vLLM's.
             process = subprocess.Popen(
                 command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, process_group=0
             )
-        server = Server(f"http://127.0.0.1:{port}", process, log)
+        server = Server(f"http://{host}:{port}", process, log)
         try:
             if wait:
                 server.wait(wait, 200, ready_within)

@@ -45,6 +45,7 @@ def test_serve_installs_prepares_and_serves_the_profile_in_its_environment(optio
     plan, profile = make("-n", "serve", "PORT=4321", *options), options[0].removeprefix("PROFILE=")
     assert re.search(rf"environment\.sh {stack} {lists} *$", plan, re.MULTILINE)
     assert f".venv/{stack}/bin/fireside models prepare --profile {profile}" in plan
+    assert f".venv/{stack}/bin/python -m scripts.when_ready {profile} 4321 &" in plan
     assert f"exec .venv/{stack}/bin/fireside serve --profile {profile} --port 4321" in plan
 
 

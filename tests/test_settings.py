@@ -129,6 +129,18 @@ def test_an_address_is_a_number(tmp_path: Path) -> None:
         settings.load(profile(tmp_path, "server: {host: my-machine}"))
 
 
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:3000"),
+        ("::", "http://[::1]:3000"),
+        ("10.1.2.3", "http://10.1.2.3:3000"),
+    ],
+)
+def test_a_program_on_this_machine_finds_the_server(host: str, url: str) -> None:
+    assert settings.Server(host=host).url == url
+
+
 def test_the_margin_has_room_for_vllms_own_context(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"memory\.margin_gib: .*0\.6"):
         settings.load(profile(tmp_path, "memory: {margin_gib: 0.1}"))

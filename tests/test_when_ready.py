@@ -15,7 +15,7 @@ from tests.servers import ROOT, Server, free_port, serve
 
 
 def beside(port: int, **more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "scripts/when_ready.py", str(port)]
+    command = [sys.executable, "-m", "scripts.when_ready", "mock", str(port)]
     return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **more}, stderr=subprocess.PIPE, text=True)
 
 
@@ -25,6 +25,14 @@ def test_it_says_when_the_server_is_ready_with_three_commands_whatever_proxy_the
     assert script.returncode == 0
     assert said.count("\n  curl ") == 3
     assert f"ready at http://127.0.0.1:{port}" in said
+
+
+def test_it_looks_where_the_server_listens() -> None:
+    listens = {"FIRESIDE_SERVER__HOST": "127.0.0.2"}
+    with beside(port := free_port(), **listens) as script, serve("mock", host="127.0.0.2", port=port, **listens):
+        _, said = script.communicate(timeout=60)
+    assert script.returncode == 0
+    assert f"ready at http://127.0.0.2:{port}" in said
 
 
 def test_a_server_that_asks_for_keys_is_told_of_too() -> None:
