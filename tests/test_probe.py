@@ -103,7 +103,7 @@ async def test_one_that_gives_no_sign_is_killed_and_told_why() -> None:
 
 async def test_a_refusal_by_vllms_front_is_no_sign_of_its_engine() -> None:
     class Full(VllmEngine):
-        async def _generate(self, request: TextRequest, priority: int = 0) -> AsyncGenerator[TextChunk, None]:
+        async def _generate(self, name: str, prepare: Any, priority: int = 0) -> AsyncGenerator[TextChunk, None]:
             raise Overloaded("the engine's queue is full")
             yield
 
