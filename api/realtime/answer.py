@@ -25,7 +25,7 @@ from api.sound import Sound, encoded
 from api.streaming import Cancelled, Disconnected
 from api.utterance import Delivery, utter
 from models.base import Scope
-from models.errors import ContextTooLong
+from models.errors import ContextTooLong, FiresideError
 from voice import g711
 from voice.encode import ThreadedEncoder
 from voice.speak import SentenceStarted, SpeechEvent
@@ -66,6 +66,7 @@ class Answer:
         self._usage: dict[str, Any] | None = None
         self._cut_short = False
         self._begun = self._over = self._ended = False
+        self._refusal = _refusal(around.runtime)  # at its door: from SIGTERM on none is let in, but this one, once it was told, is
         self._say("response.created", of_response=False, response=self._described("in_progress"))
         self.task = asyncio.create_task(self._run())
         self.task.add_done_callback(self._count_unbegun)
@@ -99,7 +100,8 @@ class Answer:
             metrics.refused(ROUTE, Cancelled() if self._over else Disconnected(), "response")
 
     async def _make(self) -> None:
-        self._around.runtime.require_text()
+        if self._refusal:
+            raise self._refusal
         if self.plan.unheard:
             await self._around.understood()
         if self._spoken:
@@ -276,3 +278,11 @@ def _usage(told: dict[str, Any] | None) -> dict[str, Any] | None:
         "input_token_details": {"text_tokens": read, "audio_tokens": 0, "cached_tokens": 0},
         "output_token_details": {"text_tokens": written, "audio_tokens": 0},
     }
+
+
+def _refusal(runtime: Runtime) -> FiresideError | None:
+    try:
+        runtime.require_text()
+    except FiresideError as error:
+        return error
+    return None
