@@ -82,3 +82,14 @@ def at_home(url: str) -> bool:
 def page(browser: Any) -> Iterator[Any]:
     with tab(browser) as opened:
         yield opened
+
+
+def hold(page: Any) -> None:
+    """A question that is told to be one by the space bar."""
+    from playwright.sync_api import expect
+
+    page.locator("#main").focus()
+    page.keyboard.down("Space")
+    expect(page.locator("#talk-state")).to_have_text("Hearing you")
+    page.wait_for_timeout(500)  # held as long as a person speaks
+    page.keyboard.up("Space")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browsing import tab
+from tests.browsing import hold, tab
 from tests.servers import ROOT, Server, serve
 
 SCREENS = ("chat", "talk", "voices", "figures")
@@ -177,20 +177,11 @@ def test_a_talk_by_keyboard_alone(page: Page, server: Server) -> None:
     expect(page.get_by_role("button", name="End")).to_be_visible()
     expect(page.locator("#talk-state")).to_have_text("Listening")
     hold(page)
+    expect(page.locator("#talk-state")).to_have_text("Speaking")
     tab_to(page, "Interrupt the answer")
     page.keyboard.press("Enter")
     expect(page.locator("#transcript .cut")).to_be_visible()
     expect(page.locator("#player")).to_have_attribute("data-state", "silent")
-
-
-def hold(page: Page) -> None:
-    """A question that is told to be one by the space bar, until it is answered."""
-    page.locator("#main").focus()
-    page.keyboard.down("Space")
-    expect(page.locator("#talk-state")).to_have_text("Hearing you")
-    page.wait_for_timeout(500)  # held as long as a person speaks
-    page.keyboard.up("Space")
-    expect(page.locator("#talk-state")).to_have_text("Speaking")
 
 
 def test_nothing_moves_for_who_wants_no_motion(browser: Any, server: Server) -> None:

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from settings import keys_file
-from tests.browsing import browsing, tab
+from tests.browsing import browsing, hold, tab
 from tests.servers import Server, serve
 from tests.test_faults import speech_worker
 
@@ -162,11 +162,7 @@ def test_a_talk_without_voices_is_answered_in_writing(page: Page) -> None:
         page.get_by_text("Hold to talk").first.click()
         page.get_by_role("button", name="Start talking").click()
         expect(page.locator("#talk-state")).to_have_text("Hold to talk")
-        page.locator("#main").focus()
-        page.keyboard.down("Space")
-        expect(page.locator("#talk-state")).to_have_text("Hearing you")
-        page.wait_for_timeout(500)  # held as long as a person speaks
-        page.keyboard.up("Space")
+        hold(page)
         expect(page.locator("#transcript .fireside p")).to_have_text("Gladly.")
         expect(page.locator("#talk-state")).to_have_text("Hold to talk")
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browsing import browsing, tab
+from tests.browsing import browsing, hold, tab
 from tests.servers import Server, serve
 from tests.sound import speechlike
 
@@ -141,11 +141,7 @@ def test_stopping_the_sound_ends_the_answer(page: Page, server: Server) -> None:
     page.get_by_text("Hold to talk").first.click()
     page.get_by_role("button", name="Start talking").click()
     expect(page.locator("#talk-state")).to_have_text("Hold to talk")
-    page.locator("#main").focus()
-    page.keyboard.down("Space")
-    expect(page.locator("#talk-state")).to_have_text("Hearing you")
-    page.wait_for_timeout(500)  # held as long as a person speaks
-    page.keyboard.up("Space")
+    hold(page)
     expect(page.locator("#talk-state")).to_have_text("Speaking")
     page.get_by_role("button", name="Stop the sound").click()
     expect(page.locator("#transcript .cut")).to_be_visible()
